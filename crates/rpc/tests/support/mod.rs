@@ -130,7 +130,7 @@ impl TestChain {
 
     /// Executes a given block and checks it against its header.
     pub fn execute(&mut self, block: SealedBlock) {
-        let env = env_of(&block.header);
+        let env = BlockEnv::from(&block.header);
         let (executed, diff, trie) = self.run(
             env,
             &block.transactions,
@@ -221,22 +221,6 @@ impl TestChain {
 
     pub fn head(&self) -> &Arc<SealedBlock> {
         self.blocks.last().unwrap()
-    }
-}
-
-pub fn env_of(header: &Header) -> BlockEnv {
-    BlockEnv {
-        number: header.number,
-        timestamp: header.timestamp,
-        gas_limit: header.gas_limit,
-        base_fee: header.base_fee_per_gas,
-        beneficiary: header.beneficiary,
-        prev_randao: header.mix_hash,
-        difficulty: header.difficulty,
-        nonce: header.nonce,
-        extra_data: header.extra_data.clone(),
-        excess_blob_gas: header.excess_blob_gas,
-        parent_beacon_block_root: header.parent_beacon_block_root,
     }
 }
 
