@@ -147,6 +147,18 @@ pub enum TxError {
         /// Wei per gas of the block.
         base_fee: u64,
     },
+    /// The blob fee cap is below the blob base fee.
+    #[error(
+        "max fee per blob gas less than block blob gas fee: address {address} blobGasFeeCap: {max_fee}, blobBaseFee: {blob_base_fee}"
+    )]
+    BlobFeeCapTooLow {
+        /// Sender.
+        address: Address,
+        /// Wei per blob gas offered at most.
+        max_fee: u128,
+        /// Wei per blob gas of the block.
+        blob_base_fee: u128,
+    },
     /// The block has no room for its gas limit.
     #[error("gas limit reached")]
     BlockGasExceeded,

@@ -30,6 +30,7 @@ pub mod genesis;
 mod handler;
 mod header;
 mod l1_fee;
+mod next_block;
 mod overlay;
 mod precompiles;
 pub mod predeploys;
@@ -56,6 +57,7 @@ pub use header::{
     check_outcome,
 };
 pub use l1_fee::L1GasPrices;
+pub use next_block::{L2_EXTRA_DATA, L2_SPEC_VERSION};
 pub use precompiles::Precompiles;
 pub use revm;
 pub use rewards::{Rewards, pay_rewards, pay_withdrawals};

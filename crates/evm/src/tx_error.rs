@@ -24,6 +24,13 @@ impl TxError {
             E::GasPriceLessThanBasefee => {
                 Self::FeeCapTooLow { address, max_fee: tx.gas_price, base_fee }
             }
+            E::BlobGasPriceGreaterThanMax { block_blob_gas_price, tx_max_fee_per_blob_gas } => {
+                Self::BlobFeeCapTooLow {
+                    address,
+                    max_fee: tx_max_fee_per_blob_gas,
+                    blob_base_fee: block_blob_gas_price,
+                }
+            }
             E::CallerGasLimitMoreThanBlock => Self::BlockGasExceeded,
             other => Self::Invalid(message(other, tx)),
         }
@@ -62,10 +69,6 @@ fn message(error: InvalidTransaction, tx: &TxEnv) -> alloc::string::String {
             Some(id) => format!("invalid chain id for signer: have {id}"),
             None => "invalid chain id for signer".to_string(),
         },
-        E::BlobGasPriceGreaterThanMax { block_blob_gas_price, tx_max_fee_per_blob_gas } => format!(
-            "max fee per blob gas less than block blob gas fee: address {address} \
-             blobGasFeeCap: {tx_max_fee_per_blob_gas}, blobBaseFee: {block_blob_gas_price}"
-        ),
         E::EmptyBlobs => "blob transaction missing blob hashes".to_string(),
         E::BlobCreateTransaction => "blob transaction of type create".to_string(),
         E::TooManyBlobs { have, max } => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alloy_primitives::B256;
-use jovay_types::{ExecutedBlock, SealedBlock, StateDiff, TxReceipt};
+use jovay_types::{ExecutedBlock, L1Position, SealedBlock, StateDiff, TxReceipt};
 
 use crate::{StateError, StateView};
 
@@ -75,6 +75,18 @@ pub trait ChainStore: Send + Sync + 'static {
     /// # Errors
     /// The disk failed.
     fn sealed_hash(&self, number: u64) -> Result<Option<B256>, StoreError>;
+
+    /// How far the published head has come with the L1 queue.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn l1_position(&self) -> Result<L1Position, StoreError>;
+
+    /// A published block; `None` if there is none such.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn sealed_block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, StoreError>;
 
     /// Changes the state outside of any block, for development chains (`anvil_setBalance`): visible
     /// at once in [`staged_state`](Self::staged_state) and in reads of the head's state, and part

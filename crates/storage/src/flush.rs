@@ -13,6 +13,7 @@ use crate::blooms;
 use crate::chain::Shared;
 use crate::codec;
 use crate::kv::{Batch, Table};
+use crate::l1;
 use crate::pipeline::{Pipeline, SealedLayer};
 use crate::tables::{self, Epoch, Position};
 
@@ -131,8 +132,10 @@ impl Shared {
         let mut written = AddressMap::<Written>::default();
         let mut nodes = BTreeMap::<(Option<B256>, Nibbles), Option<&Bytes>>::new();
         let mut unions = BTreeMap::new();
+        let mut l1_position = epoch.l1_position(epoch.position.flushed)?;
         for layer in layers {
             put_block(&mut batch, layer)?;
+            l1::put(&mut batch, &mut l1_position, &layer.outcome.block);
             put_history(&mut batch, layer.outcome.block.number(), &layer.outcome.diff)?;
             collect(&mut written, &layer.outcome.diff);
             nodes.extend(

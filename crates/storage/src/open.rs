@@ -171,6 +171,16 @@ fn position_or_genesis(
     }
 }
 
+impl Genesis {
+    /// The genesis block, sealed: what every chain that begins with it has as block 0.
+    ///
+    /// # Errors
+    /// [`ChainError::Unusable`]: the header and the accounts do not fit together.
+    pub fn sealed(&self) -> Result<Arc<SealedBlock>, ChainError> {
+        Ok(build_genesis(self)?.outcome.block.clone())
+    }
+}
+
 fn build_genesis(genesis: &Genesis) -> Result<SealedLayer, ChainError> {
     let diff = genesis_diff(genesis)?;
     let mut trie = StateTrie::empty();

@@ -12,6 +12,7 @@ use crate::chain::Shared;
 use crate::diff::DiffMerge;
 use crate::flush::{self, Written};
 use crate::kv::{Batch, Table};
+use crate::l1;
 use crate::log::Kind;
 use crate::nodes::{HeadNodes, TableNodes};
 use crate::pipeline::{Pipeline, Stage};
@@ -134,6 +135,7 @@ fn remove_block(batch: &mut Batch, block: &SealedBlock) {
         batch.delete(table, key);
     }
     batch.delete(Table::Blooms, tables::bloom_key(0, block.number()));
+    batch.delete(Table::L1Positions, l1::key(block.number()));
     batch.delete(Table::Numbers, block.hash.to_vec());
     for tx in &block.transactions {
         batch.delete(Table::Transactions, tx.hash().to_vec());

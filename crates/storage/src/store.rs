@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alloy_eips::eip2935::HISTORY_STORAGE_ADDRESS;
 use alloy_primitives::B256;
 use jovay_state::{ChainStore, SealOutcome, StateError, StateView, StoreError};
-use jovay_types::{AccountChange, ExecutedBlock, SealedBlock, SlotChange, StateDiff};
+use jovay_types::{AccountChange, ExecutedBlock, L1Position, SealedBlock, SlotChange, StateDiff};
 use parking_lot::MutexGuard;
 
 use crate::ChainError;
@@ -77,8 +77,17 @@ impl ChainStore for Chain {
         Ok(())
     }
 
+    fn sealed_block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, StoreError> {
+        Ok(self.block(number)?)
+    }
+
     fn sealed_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
         Ok(self.sealed_hash_of(number)?)
+    }
+
+    fn l1_position(&self) -> Result<L1Position, StoreError> {
+        let head = self.head().number();
+        Ok(self.l1_position_at(head)?.unwrap_or_default())
     }
 
     fn patch(&self, change: StateDiff) -> Result<(), StoreError> {

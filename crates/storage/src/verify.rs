@@ -8,11 +8,12 @@ use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_trie::nodes::{RlpNode, TrieNode};
 use alloy_trie::{EMPTY_ROOT_HASH, HashBuilder, Nibbles, TrieAccount, root};
 use jovay_state::StateTrie;
-use jovay_types::{Account, EMPTY_CODE_HASH};
+use jovay_types::{Account, EMPTY_CODE_HASH, L1Position};
 
 use crate::chain::Chain;
 use crate::diff::DiffMerge;
 use crate::kv::{Row, Table};
+use crate::l1;
 use crate::nodes::TableNodes;
 use crate::tables::{self, Epoch};
 use crate::{ChainError, seal};
@@ -73,6 +74,7 @@ fn count(epoch: &Epoch, table: Table) -> Result<u64, ChainError> {
 
 fn blocks(epoch: &Epoch, done: &mut Verified) -> Result<(), ChainError> {
     let mut parent = None;
+    let (mut l1_position, mut l1_blocks) = (L1Position::default(), 0);
     for number in epoch.position.genesis_number..=epoch.position.flushed {
         let place = || format!("block {number}");
         let block = epoch.block(number)?.ok_or_else(|| tables::missing(Table::Headers, number))?;
@@ -99,6 +101,11 @@ fn blocks(epoch: &Epoch, done: &mut Verified) -> Result<(), ChainError> {
         let bloom_row = epoch.snapshot.get(Table::Blooms, &tables::bloom_key(0, number))?;
         let wanted = (!bloom.is_zero()).then(|| bloom.to_vec());
         equal(place, "bloom index", bloom_row, wanted)?;
+        let reached = l1::after(l1_position, &block);
+        let row = epoch.snapshot.get(Table::L1Positions, &l1::key(number))?;
+        equal(place, "L1 position", row, reached.as_ref().map(alloy_rlp::encode))?;
+        l1_blocks += u64::from(reached.is_some());
+        l1_position = reached.unwrap_or(l1_position);
         for (index, tx) in block.transactions.iter().enumerate() {
             equal(place, "transaction index", epoch.location(&tx.hash())?, Some((number, index)))?;
         }
@@ -109,6 +116,7 @@ fn blocks(epoch: &Epoch, done: &mut Verified) -> Result<(), ChainError> {
     for table in [Table::Headers, Table::Bodies, Table::Receipts, Table::Numbers] {
         equal(place, table.name(), count(epoch, table)?, done.blocks)?;
     }
+    equal(place, "rows of L1 positions", count(epoch, Table::L1Positions)?, l1_blocks)?;
     Ok(())
 }
 

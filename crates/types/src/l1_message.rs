@@ -75,6 +75,34 @@ impl L1Message {
     }
 }
 
+/// How far a chain has come with the L1 queue.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    alloy_rlp::RlpEncodable,
+    alloy_rlp::RlpDecodable,
+)]
+pub struct L1Position {
+    /// Queue index of the next message, which is the number of messages before it.
+    pub next: u64,
+    /// The queue's rolling hash after the messages before it; zero for none.
+    pub rolling_hash: B256,
+}
+
+impl L1Position {
+    /// The position after one more message with the transaction hash `message`: the rolling hash is
+    /// `keccak256(rollingHash ‖ message)`, as in `L1Mailbox`.
+    pub fn after(self, message: B256) -> Self {
+        let rolling_hash = keccak256([self.rolling_hash.0, message.0].concat());
+        Self { next: self.next.saturating_add(1), rolling_hash }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

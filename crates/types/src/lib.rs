@@ -24,7 +24,9 @@ mod transaction;
 
 pub use alloy_consensus::Header;
 pub use block::{Block, ExecutedBlock, SealedBlock};
-pub use l1_message::{L1_ALIAS_OFFSET, L1_MESSAGE_TX_TYPE, L1Message, alias_l1_address};
+pub use l1_message::{
+    L1_ALIAS_OFFSET, L1_MESSAGE_TX_TYPE, L1Message, L1Position, alias_l1_address,
+};
 pub use receipt::{Receipt, TxReceipt};
 pub use sender::{RecoveryError, recover_sender};
 pub use state_diff::{Account, AccountChange, Code, EMPTY_CODE_HASH, SlotChange, StateDiff};

@@ -11,6 +11,8 @@ use alloc::{vec, vec::Vec};
 use alloy_eips::{
     eip2935::{HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE},
     eip4788::{BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE},
+    eip7002::{WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE},
+    eip7251::{CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE},
 };
 use alloy_primitives::{Address, Bytes, U256, address, keccak256};
 use jovay_types::Account;
@@ -88,6 +90,25 @@ pub fn system_contracts() -> [GenesisAccount; 2] {
         GenesisAccount::contract(HISTORY_STORAGE_ADDRESS, HISTORY_STORAGE_CODE.clone(), vec![]),
         GenesisAccount::contract(BEACON_ROOTS_ADDRESS, BEACON_ROOTS_CODE.clone(), vec![]),
     ]
+}
+
+/// What a development Ethereum has before its first block, by ascending address: the contracts of
+/// Ethereum's own rules, those of EIP-7002 and EIP-7251 among them, and the two that every chain
+/// has, the CREATE2 factory and Multicall3. Prefunded accounts are not among them.
+pub fn ethereum_alloc() -> Vec<GenesisAccount> {
+    let requests = [
+        (WITHDRAWAL_REQUEST_PREDEPLOY_ADDRESS, WITHDRAWAL_REQUEST_PREDEPLOY_CODE.clone()),
+        (CONSOLIDATION_REQUEST_PREDEPLOY_ADDRESS, CONSOLIDATION_REQUEST_PREDEPLOY_CODE.clone()),
+    ];
+    let mut accounts: Vec<_> = requests
+        .into_iter()
+        .map(|(address, code)| GenesisAccount::contract(address, code, vec![]))
+        .collect();
+    accounts.push(GenesisAccount::contract(CREATE2_FACTORY, code::create2_factory(), vec![]));
+    accounts.push(GenesisAccount::contract(MULTICALL3, code::multicall3(), vec![]));
+    accounts.extend(system_contracts());
+    accounts.sort_unstable_by_key(|entry| entry.address);
+    accounts
 }
 
 #[cfg(test)]

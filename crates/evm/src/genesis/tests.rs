@@ -65,8 +65,21 @@ fn published_code_is_what_others_have() {
 fn entries_are_sorted_and_complete() {
     let alloc = l2_alloc(&L2GenesisConfig { owner: WETH, ..Default::default() });
     assert_eq!(alloc.len(), 12);
+    check_entries(&alloc);
+    let ethereum = ethereum_alloc();
+    assert_eq!(ethereum.len(), 6);
+    check_entries(&ethereum);
+    // Of the accounts at these addresses on Ethereum.
+    let hash = |address| entry(&ethereum, address).account.code_hash;
+    let beacon_roots = b256!("f57acd40259872606d76197ef052f3d35588dadf919ee1f0e3cb9b62d3f4b02c");
+    assert_eq!(hash(BEACON_ROOTS_ADDRESS), beacon_roots);
+    let history = b256!("6e49e66782037c0555897870e29fa5e552daf4719552131a0abce779daec0a5d");
+    assert_eq!(hash(HISTORY_STORAGE_ADDRESS), history);
+}
+
+fn check_entries(alloc: &[GenesisAccount]) {
     assert!(alloc.windows(2).all(|pair| pair[0].address < pair[1].address));
-    for entry in &alloc {
+    for entry in alloc {
         assert!(!entry.code.is_empty());
         assert_eq!(entry.account.code_hash, keccak256(&entry.code));
         assert_eq!(entry.account.nonce, 1);

@@ -30,19 +30,25 @@ fn failed(error: fjall::Error) -> ChainError {
 impl DiskStore {
     /// Opens or creates the tables in `dir`.
     pub(crate) fn open(dir: &Path, page_cache_bytes: u64) -> Result<Self, ChainError> {
+        super::create_folder(dir, |draft| -> Result<(), fjall::Error> {
+            Self::open_in(draft, page_cache_bytes).map(|_| ())
+        })
+        .and_then(|()| Self::open_in(dir, page_cache_bytes))
+        .map_err(failed)
+    }
+
+    fn open_in(dir: &Path, page_cache_bytes: u64) -> Result<Self, fjall::Error> {
         let database = Database::builder(dir)
             .cache_size(page_cache_bytes)
             .max_journaling_size(JOURNAL_BYTES)
             .worker_threads(WORKERS)
             .manual_journal_persist(true)
-            .open()
-            .map_err(failed)?;
+            .open()?;
         let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
         let tables = Table::ALL
             .into_iter()
             .map(|table| Ok((table, database.keyspace(table.name(), options)?)))
-            .collect::<Result<_, _>>()
-            .map_err(failed)?;
+            .collect::<Result<_, fjall::Error>>()?;
         Ok(Self { database, tables: Arc::new(tables) })
     }
 }

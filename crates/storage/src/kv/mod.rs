@@ -2,8 +2,11 @@
 //!
 //! Two implementations: [`disk`] on fjall, [`memory`] for chains without a data directory.
 
+mod creation;
 pub(crate) mod disk;
 pub(crate) mod memory;
+
+pub use creation::create_folder;
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -42,11 +45,14 @@ pub(crate) enum Table {
     SlotHistory,
     /// Number → the block's state changes, without code.
     Diffs,
+    /// Number, descending → how far the L1 queue is taken after that block; blocks with L1
+    /// messages only.
+    L1Positions,
 }
 
 impl Table {
     /// Every table.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Accounts,
         Self::Slots,
         Self::Codes,
@@ -60,6 +66,7 @@ impl Table {
         Self::AccountHistory,
         Self::SlotHistory,
         Self::Diffs,
+        Self::L1Positions,
         Self::Meta,
     ];
 
@@ -80,6 +87,7 @@ impl Table {
             Self::AccountHistory => "account_history",
             Self::SlotHistory => "slot_history",
             Self::Diffs => "diffs",
+            Self::L1Positions => "l1_positions",
         }
     }
 
