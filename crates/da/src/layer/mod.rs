@@ -20,15 +20,39 @@ use futures_util::future::BoxFuture;
 use crate::{BatchData, blob_data_hash, kzg::SharedSidecar};
 
 /// A kind of data availability, with the number that the L1 contract knows it by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum DataLayerKind {
     /// EIP-4844 blobs: available to everyone for weeks, guaranteed by Ethereum.
+    #[default]
     Blobs = 0,
     /// The committing transaction's input: in Ethereum's history for good, and dear.
     Calldata = 1,
     /// An object store: cheap, and only as available as its operator keeps it. L1 has the hash.
     Anchored = 2,
+}
+
+impl std::fmt::Display for DataLayerKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Blobs => "blobs",
+            Self::Calldata => "calldata",
+            Self::Anchored => "anchored",
+        })
+    }
+}
+
+impl std::str::FromStr for DataLayerKind {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "blobs" => Ok(Self::Blobs),
+            "calldata" => Ok(Self::Calldata),
+            "anchored" => Ok(Self::Anchored),
+            _ => Err(format!("{name:?} is not one of blobs, calldata, anchored")),
+        }
+    }
 }
 
 impl TryFrom<u8> for DataLayerKind {
