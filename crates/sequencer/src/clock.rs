@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 /// Seconds since 1970 with an offset, and a timestamp set for one block.
 ///
-/// Guarantee: [`Clock::next_timestamp`] is never below the parent's.
+/// Guarantee: [`Clock::next_timestamp`] is never below the one asked for.
 #[derive(Debug, Default)]
 pub struct Clock {
     moved: Mutex<Moved>,
@@ -27,11 +27,11 @@ impl Clock {
         real_now().saturating_add_signed(self.moved.lock().offset_s)
     }
 
-    /// The timestamp of a block after `parent`, if it were built now.
-    pub fn next_timestamp(&self, parent: u64) -> u64 {
+    /// The timestamp of a block if it were built now, not below `least`.
+    pub fn next_timestamp(&self, least: u64) -> u64 {
         let moved = *self.moved.lock();
         let now = real_now().saturating_add_signed(moved.offset_s);
-        moved.next.unwrap_or(now).max(parent)
+        moved.next.unwrap_or(now).max(least)
     }
 
     /// A block with `timestamp` is being built: the clock goes on from a timestamp that was set.

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use alloy_primitives::{Address, Bytes};
 
+use crate::pool::TX_OVERHEAD_BYTES;
+
 /// All settings of the sequencer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SequencerConfig {
@@ -25,6 +27,8 @@ pub struct IngestConfig {
     pub waiting_bytes_max: usize,
     /// Largest transaction in bytes (geth's limit for all but blob transactions).
     pub tx_bytes_max: usize,
+    /// Largest blob transaction in bytes, sidecar included (geth's limit: above six blobs).
+    pub blob_tx_bytes_max: usize,
     /// Whether transactions signed without a chain id are taken. Needed for the deterministic
     /// deployment proxy, whose deployment is such a transaction.
     pub allow_unprotected: bool,
@@ -36,6 +40,7 @@ impl Default for IngestConfig {
             recovery_threads: 0,
             waiting_bytes_max: 32 << 20,
             tx_bytes_max: 128 << 10,
+            blob_tx_bytes_max: 1 << 20,
             allow_unprotected: false,
         }
     }
@@ -65,6 +70,42 @@ pub struct PoolConfig {
     pub journal: Option<PathBuf>,
     /// Bytes beyond which the journal is rewritten with what is still in the pool.
     pub journal_bytes_max: u64,
+    /// Blob transactions; Jovay's own chain takes none.
+    pub blobs: BlobConfig,
+}
+
+/// Which blob transactions the pool holds, and how long their sidecars are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlobConfig {
+    /// Blob transactions altogether; each may have 824 KB of blobs and proofs.
+    pub txs_max: usize,
+    /// Blob transactions of one sender (geth's limit).
+    pub account_txs_max: usize,
+    /// Percent by which a replacement has to raise fee cap, tip and blob fee cap (geth's).
+    pub price_bump_percent: u128,
+    /// Whether a sender may not have transactions with and without blobs in the pool at the same
+    /// time, as in geth, whose two pools share no accounts.
+    pub exclusive: bool,
+    /// Blocks for which the sidecars of a block stay readable: Ethereum's 4,096 epochs.
+    pub kept_blocks: u64,
+    /// Blobs kept altogether; the oldest go first.
+    pub kept_blobs_max: usize,
+    /// Where sidecars are kept over a restart; without, in memory.
+    pub folder: Option<PathBuf>,
+}
+
+impl Default for BlobConfig {
+    fn default() -> Self {
+        Self {
+            txs_max: 128,
+            account_txs_max: 16,
+            price_bump_percent: 100,
+            exclusive: true,
+            kept_blocks: 131_072,
+            kept_blobs_max: 1_024,
+            folder: None,
+        }
+    }
 }
 
 impl Default for PoolConfig {
@@ -80,6 +121,7 @@ impl Default for PoolConfig {
             queued_lifetime: Duration::from_secs(3 * 3600),
             journal: None,
             journal_bytes_max: 256 << 20,
+            blobs: BlobConfig::default(),
         }
     }
 }
@@ -97,12 +139,19 @@ pub struct BlockConfig {
     pub build_budget: Duration,
     /// Gas of all transactions of a block.
     pub gas_limit: u64,
-    /// Bytes of all encoded transactions of a block.
+    /// Bytes that a block takes in a batch (`docs/spec/batch.md`): 40, and for each transaction that
+    /// is no L1 message its encoding and 4. A block must fit a batch on its own, so a rollup's
+    /// sequencer sets this to what a batch holds; larger transactions are refused.
     pub bytes_max: usize,
     /// Blocks that may be executed and not yet sealed; building waits beyond that.
     pub unsealed_blocks_max: u64,
     /// Whether transactions are sealed as they come; only development chains turn this off.
     pub automine: bool,
+    /// A block each so often, with transactions or without: Ethereum's slots.
+    pub interval: Option<Duration>,
+    /// Whether headers name a beacon block as their parent's, [`crate::beacon_block_root`];
+    /// otherwise the root is zero.
+    pub beacon_roots: bool,
     /// Who receives the fees; without, the chain's fee vault.
     pub beneficiary: Option<Address>,
     /// The header's extra data, at most 32 bytes.
@@ -119,17 +168,34 @@ impl Default for BlockConfig {
             bytes_max: 8 << 20,
             unsealed_blocks_max: 8,
             automine: true,
+            interval: None,
+            beacon_roots: false,
             beneficiary: None,
-            extra_data: Bytes::from_static(b"jovay"),
+            extra_data: Bytes::from_static(jovay_evm::L2_EXTRA_DATA),
         }
     }
 }
 
+/// What a block takes in a batch besides its transactions (`docs/spec/batch.md`).
+const BLOCK_OVERHEAD_BYTES: usize = 40;
+
 impl BlockConfig {
+    /// Bytes that a block has for transactions, each counted with [`TX_OVERHEAD_BYTES`].
+    pub(crate) fn tx_room_bytes(&self) -> usize {
+        self.bytes_max.saturating_sub(BLOCK_OVERHEAD_BYTES)
+    }
+
+    /// Encoding of the largest transaction that fits a block.
+    pub(crate) fn tx_bytes_max(&self) -> usize {
+        self.tx_room_bytes().saturating_sub(TX_OVERHEAD_BYTES)
+    }
+
     /// How long a block may execute: long enough for real work in instant mode.
     pub(crate) fn budget(&self) -> Duration {
         if !self.build_budget.is_zero() {
             self.build_budget
+        } else if let Some(interval) = self.interval {
+            interval * 3 / 4
         } else if self.block_time.is_zero() {
             INSTANT_BUDGET
         } else {

@@ -1,6 +1,7 @@
 //! Controls of a development chain. Each takes effect before it returns.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, keccak256};
@@ -10,6 +11,7 @@ use jovay_types::{Account, AccountChange, Code, RecoveredTx, SlotChange, StateDi
 use crate::clock::Moved;
 use crate::ingest::check;
 use crate::pipeline::{Builder, HeaderSettings};
+use crate::pool::NewTx;
 use crate::schedule::Schedule;
 use crate::{PoolError, Sequencer, SequencerError};
 
@@ -47,7 +49,7 @@ struct Snapshot {
     /// Changes made since the block, not yet in one.
     patches: Vec<StateDiff>,
     /// What waited in the pool, and whether the journal had it.
-    waiting: Vec<(Arc<RecoveredTx>, bool)>,
+    waiting: Vec<(NewTx, bool)>,
 }
 
 /// The signature of an unsigned transaction of an impersonated `sender`: the address stands in
@@ -139,7 +141,21 @@ impl Sequencer {
     pub fn set_next_base_fee(&self, wei: u64) -> Result<(), SequencerError> {
         self.on_builder(move |builder| {
             builder.settings.write().next_base_fee = Some(wei);
-            builder.pool.set_base_fee(wei);
+            refresh_fees(builder);
+            Ok(())
+        })
+    }
+
+    /// Sets the blob base fee of the next block to the lowest possible price from `wei` per blob
+    /// gas on; later blocks follow from it as on any chain.
+    ///
+    /// # Errors
+    /// The chain has no blobs; see [`Sequencer::mine`].
+    pub fn set_next_blob_base_fee(&self, wei: u64) -> Result<(), SequencerError> {
+        self.on_builder(move |builder| {
+            let excess = excess_blob_gas_for(builder, wei).ok_or(SequencerError::NoBlobs)?;
+            builder.settings.write().next_excess_blob_gas = Some(excess);
+            refresh_fees(builder);
             Ok(())
         })
     }
@@ -216,6 +232,9 @@ impl Sequencer {
     pub fn submit_impersonated(&self, tx: RecoveredTx) -> Result<B256, PoolError> {
         self.progress.accepting()?;
         check(tx.tx(), &self.checker.context())?;
+        if tx.tx_type() == alloy_consensus::constants::EIP4844_TX_TYPE_ID {
+            return Err(PoolError::MissingSidecar);
+        }
         let answer = self.pool.add(vec![Arc::new(tx)], false).pop();
         answer.unwrap_or_else(|| Err(PoolError::Stopped("no answer".into())))
     }
@@ -249,16 +268,17 @@ impl Sequencer {
     }
 
     /// Goes back to a snapshot and forgets it and the later ones; false if there is none such.
-    /// Messages from L1 in the blocks that go are not taken again.
+    /// The L1 queue goes back with the chain: whoever reads L1 pushes what was in the blocks again.
     ///
     /// # Errors
-    /// The store failed; see [`Sequencer::mine`].
+    /// [`SequencerError::Promised`], or the store failed; see [`Sequencer::mine`].
     pub fn revert(&self, id: u64) -> Result<bool, SequencerError> {
         let snapshot = {
             let mut snapshots = self.snapshots.lock();
             let Some(at) = snapshots.kept.iter().position(|snapshot| snapshot.id == id) else {
                 return Ok(false);
             };
+            self.check_promised(snapshots.kept[at].block)?;
             snapshots.kept.drain(at..).next()
         };
         let Some(snapshot) = snapshot else { return Ok(false) };
@@ -270,8 +290,10 @@ impl Sequencer {
     /// chain was started with; forgets every snapshot.
     ///
     /// # Errors
-    /// The first block's state is pruned; see [`Sequencer::mine`].
+    /// [`SequencerError::Promised`], or the first block's state is pruned; see
+    /// [`Sequencer::mine`].
     pub fn reset(&self) -> Result<(), SequencerError> {
+        self.check_promised(0)?;
         self.snapshots.lock().kept.clear();
         self.on_builder(|builder| {
             let first = Snapshot {
@@ -287,6 +309,16 @@ impl Sequencer {
             Ok(())
         })
     }
+
+    /// From now on the blocks up to `block` are not taken back: L1 will have them.
+    pub fn promise(&self, block: u64) {
+        self.promised.fetch_max(block, Ordering::Relaxed);
+    }
+
+    fn check_promised(&self, target: u64) -> Result<(), SequencerError> {
+        let block = self.promised.load(Ordering::Relaxed);
+        if target < block { Err(SequencerError::Promised { block }) } else { Ok(()) }
+    }
 }
 
 fn set_next_timestamp(builder: &Builder, timestamp: u64) -> Result<(), SequencerError> {
@@ -298,24 +330,61 @@ fn set_next_timestamp(builder: &Builder, timestamp: u64) -> Result<(), Sequencer
     Ok(())
 }
 
+/// The least excess blob gas at which blob gas costs `wei`; `None` where there are no blobs.
+fn excess_blob_gas_for(builder: &Builder, wei: u64) -> Option<u64> {
+    let (spec, time) = (&builder.spec, builder.parent.timestamp);
+    let params = spec.blob_params(time).filter(|_| !spec.is_l2())?;
+    // The price is e^(excess / fraction), and e^45 is above 2^64.
+    let most = u64::try_from(params.update_fraction).ok()?.checked_mul(45)?;
+    let (mut low, mut high) = (0, most);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if params.calc_blob_fee(middle) < u128::from(wei) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Some(low)
+}
+
+/// Tells the pool what the next block asks for.
+pub(crate) fn refresh_fees(builder: &Builder) {
+    let fees = builder.settings.read().fees(&builder.parent, &builder.spec);
+    builder.pool.set_fees(fees);
+}
+
+impl Snapshots {
+    /// The blocks after `number` are no longer those that later snapshots mean.
+    pub(crate) fn forget_after(&mut self, number: u64) {
+        self.kept.retain(|snapshot| snapshot.block <= number);
+    }
+}
+
+impl Builder {
+    /// Back to the state that the head's block left.
+    pub(crate) fn drop_patches(&mut self) -> Result<(), SequencerError> {
+        for patch in std::mem::take(&mut self.patches).into_iter().rev() {
+            self.store.patch(undone(patch))?;
+        }
+        Ok(())
+    }
+}
+
 fn revert(builder: &mut Builder, snapshot: Snapshot) -> Result<(), SequencerError> {
     builder.quiesce()?;
     builder.pool.clear();
-    // Back to the state that the head's block left, then to the snapshot's block.
-    for patch in std::mem::take(&mut builder.patches).into_iter().rev() {
-        builder.store.patch(undone(patch))?;
-    }
+    builder.drop_patches()?;
     builder.store.revert_to(snapshot.block)?;
-    builder.restart_from_head();
+    builder.restart_from_head()?;
     for patch in snapshot.patches {
         builder.store.patch(patch.clone())?;
         builder.patches.push(patch);
     }
     builder.clock.restore(snapshot.clock);
     builder.set_gas_limit(snapshot.settings.gas_limit);
-    let base_fee = snapshot.settings.base_fee(&builder.parent, &builder.spec).unwrap_or(0);
     *builder.settings.write() = snapshot.settings;
-    builder.pool.set_base_fee(base_fee);
+    refresh_fees(builder);
     for (tx, journaled) in snapshot.waiting {
         // What no longer fits was in the pool by grace of a later state.
         let _ = builder.pool.add(vec![tx], journaled);

@@ -163,6 +163,23 @@ fn snapshots_bring_back_chain_pool_clock_and_patches() {
 }
 
 #[test]
+fn what_l1_was_promised_is_not_taken_back() {
+    let (sequencer, store) = dev();
+    mine(&sequencer, 1);
+    let before = sequencer.snapshot().unwrap();
+    mine(&sequencer, 1);
+    let after = sequencer.snapshot().unwrap();
+    mine(&sequencer, 1);
+    sequencer.promise(2);
+    let refused = |error| matches!(error, SequencerError::Promised { block: 2 });
+    assert!(refused(sequencer.revert(before).unwrap_err()));
+    assert!(refused(sequencer.reset().unwrap_err()));
+    assert_eq!(store.head().number(), 3);
+    assert!(sequencer.revert(after).unwrap());
+    assert_eq!(store.head().number(), 2);
+}
+
+#[test]
 fn transactions_that_cannot_be_used_do_not_spin_the_builder() {
     let (sequencer, store) = dev();
     submit(&sequencer, transfer(1, 0).raw());

@@ -18,7 +18,8 @@ pub enum PoolError {
         /// Most bytes.
         limit: usize,
     },
-    /// A type that this chain does not take from outside: blobs, L1 messages, unknown ones.
+    /// A type that this chain does not take from outside: blobs on an L2, L1 messages, unknown
+    /// ones.
     #[error("transaction type not supported")]
     TypeNotSupported,
     /// Signed without a chain id, which this node does not relay.
@@ -79,6 +80,52 @@ pub enum PoolError {
     /// An EIP-7702 transaction without authorizations.
     #[error("set code tx must have at least one authorization tuple")]
     EmptyAuthorizationList,
+    /// A blob transaction without blobs.
+    #[error("blobless blob transaction")]
+    NoBlobs,
+    /// More blobs than a transaction may have (EIP-7594).
+    #[error("too many blobs in transaction: have {have}, permitted {permitted}")]
+    TooManyBlobs {
+        /// Blobs of the transaction.
+        have: usize,
+        /// Most blobs.
+        permitted: u64,
+    },
+    /// A blob transaction in the form in which it stands in a block.
+    #[error("missing sidecar in blob transaction")]
+    MissingSidecar,
+    /// A sidecar with a proof for each blob (EIP-4844), which the chain took before Osaka.
+    #[error("unexpected sidecar version, want: 1 (cell proofs, EIP-7594), got: 0 (EIP-4844)")]
+    SidecarVersion,
+    /// Blobs, commitments, proofs and versioned hashes do not belong together.
+    #[error("invalid blob sidecar: {0}")]
+    InvalidSidecar(String),
+    /// The blob fee cap is below what blob gas costs at least.
+    #[error("transaction gas price below minimum: blob fee cap {fee_cap}, minimum needed {needed}")]
+    BlobFeeCapTooLow {
+        /// Wei per blob gas.
+        fee_cap: u128,
+        /// Least wei per blob gas.
+        needed: u128,
+    },
+    /// The sender has transactions of the other kind in the pool: with blobs, or without.
+    #[error(
+        "address already reserved: it has transactions of the other kind, with or without blobs, in the pool"
+    )]
+    Reserved,
+    /// Blob transactions may not wait for an earlier nonce.
+    #[error(
+        "nonce too high: next nonce {next}, tx nonce {tx}, and blob transactions may not leave a gap"
+    )]
+    BlobNonceGap {
+        /// The nonce that comes next.
+        next: u64,
+        /// The transaction's nonce.
+        tx: u64,
+    },
+    /// The sidecar could not be kept.
+    #[error("the blobs cannot be stored: {0}")]
+    BlobStore(String),
     /// Already in the pool, or in a block that is being sealed.
     #[error("already known")]
     AlreadyKnown,
@@ -192,15 +239,28 @@ impl PoolError {
             Self::NonceMax => "nonce_max",
             Self::IntrinsicGasTooLow { .. } | Self::FloorDataGas { .. } => "intrinsic_gas",
             Self::EmptyAuthorizationList => "authorizations",
+            Self::NoBlobs
+            | Self::TooManyBlobs { .. }
+            | Self::MissingSidecar
+            | Self::SidecarVersion
+            | Self::InvalidSidecar(_) => "blobs",
+            Self::BlobStore(_) => "blob_store",
             Self::AlreadyKnown => "already_known",
             Self::NonceTooLow { .. } => "nonce_too_low",
             Self::InsufficientFunds { .. }
             | Self::InsufficientFundsQueued { .. }
             | Self::InsufficientFundsBumped { .. } => "funds",
             Self::ReplacementUnderpriced => "replacement",
-            Self::TipTooLow { .. } | Self::FeeCapTooLow { .. } | Self::Underpriced => "underpriced",
+            Self::TipTooLow { .. }
+            | Self::FeeCapTooLow { .. }
+            | Self::BlobFeeCapTooLow { .. }
+            | Self::Underpriced => "underpriced",
             Self::FutureReplacesPending | Self::Full => "full",
-            Self::AccountLimit { .. } | Self::DelegatedLimit | Self::DelegatedGap => "account",
+            Self::AccountLimit { .. }
+            | Self::DelegatedLimit
+            | Self::DelegatedGap
+            | Self::Reserved
+            | Self::BlobNonceGap { .. } => "account",
             Self::State(_) => "state",
             Self::Stopped(_) => "stopped",
         }
@@ -230,6 +290,15 @@ pub enum SequencerError {
     /// The sequencer is stopping.
     #[error("the sequencer is stopping")]
     Stopping,
+    /// The chain would go back behind a block that was promised to L1.
+    #[error(
+        "block {block} is in a batch for L1 and is not taken back; start with --no-l1 for tests \
+         that revert"
+    )]
+    Promised {
+        /// The last block that was promised.
+        block: u64,
+    },
     /// A timestamp before the latest block's.
     #[error("timestamp {timestamp} is before the latest block's, {latest}")]
     TimestampTooLow {
@@ -246,6 +315,28 @@ pub enum SequencerError {
         /// Most blocks.
         limit: u64,
     },
+    /// A control that only makes sense where there are blobs.
+    #[error("this chain has no blobs")]
+    NoBlobs,
+    /// More blocks than may be taken back, or none.
+    #[error("cannot take back {depth} blocks, at least 1 and at most {limit}")]
+    ReorgDepth {
+        /// Blocks asked for.
+        depth: u64,
+        /// Most blocks.
+        limit: u64,
+    },
+    /// A transaction for a block that the reorg does not build.
+    #[error("a reorg of {depth} blocks has no block {place}, the first is 0")]
+    ReorgPlace {
+        /// The place asked for.
+        place: u64,
+        /// Blocks that are built.
+        depth: u64,
+    },
+    /// A transaction of the new blocks was refused.
+    #[error("a transaction of the reorg was refused: {0}")]
+    ReorgTransaction(String),
     /// A block's messages from L1 cannot be executed.
     #[error("L1 message {queue_index}: {reason}")]
     L1Message {

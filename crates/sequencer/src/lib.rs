@@ -15,9 +15,12 @@
 //! - The pool never holds two transactions with one sender and nonce, and what it calls pending is
 //!   contiguous from the sender's nonce in the staged state.
 //! - A block is broadcast only after the store has logged, sealed and published it.
+//! - A published blob transaction has its sidecar in the [`BlobStore`] before anyone sees the
+//!   block.
 //! - After a failure of the store nothing is acknowledged any more.
 //! - Every queue is bounded: the limits stand in [`SequencerConfig`] or beside their constant.
 
+mod blobs;
 mod clock;
 mod config;
 mod dev;
@@ -28,16 +31,19 @@ mod ingest;
 mod l1_queue;
 mod pipeline;
 mod pool;
+mod reorg;
 mod schedule;
 mod sequencer;
 #[cfg(test)]
 mod testing;
 
+pub use blobs::{BlobStore, SharedSidecar};
 pub use clock::Clock;
-pub use config::{BlockConfig, IngestConfig, PoolConfig, SequencerConfig};
+pub use config::{BlobConfig, BlockConfig, IngestConfig, PoolConfig, SequencerConfig};
 pub use dev::{MineRequest, impersonation_signature};
 pub use error::{PoolError, SequencerError};
 pub use l1_queue::{L1Queue, L1QueueError};
-pub use pipeline::{IncludedTx, WaitError};
+pub use pipeline::{IncludedTx, WaitError, beacon_block_root};
 pub use pool::{Pool, PoolContent, PoolStatus, TxsByNonce, TxsBySender};
+pub use reorg::ReorgRequest;
 pub use sequencer::Sequencer;

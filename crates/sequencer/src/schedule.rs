@@ -32,7 +32,7 @@ impl Schedule {
             block_time: config.block_time,
             heartbeat: config.heartbeat,
             automine: config.automine,
-            interval: None,
+            interval: config.interval,
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use alloy_primitives::{B256, Bytes, keccak256};
+use alloy_primitives::{B256, Bytes};
 use crossbeam_channel::{Sender, bounded};
 use jovay_evm::{BlockEnv, BlockExecutor, BlockHashes, ChainSpec};
 use jovay_state::{ChainStore, SealOutcome};
@@ -13,12 +13,12 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::broadcast;
 
 use crate::dev::Snapshots;
-use crate::ingest::{Checker, Ingest};
+use crate::ingest::{Checker, Ingest, hash_of};
 use crate::pipeline::{
     Builder, BuilderParts, HeaderSettings, IncludedTx, News, Progress, ReceiptWaiters,
     SealedHashes, Task, WaitError, spawn, start_stages,
 };
-use crate::{Clock, L1Queue, Pool, PoolError, SequencerConfig, SequencerError};
+use crate::{BlobStore, Clock, L1Queue, Pool, PoolError, SequencerConfig, SequencerError};
 
 /// Published blocks that a slow subscriber may lag behind before it misses some.
 const BLOCK_NOTICES_MAX: usize = 64;
@@ -37,6 +37,8 @@ pub struct Sequencer {
     pub(crate) progress: Arc<Progress>,
     pub(crate) settings: Arc<RwLock<HeaderSettings>>,
     pub(crate) snapshots: Mutex<Snapshots>,
+    /// The last block that L1 was promised. Relaxed: nothing else hangs on it.
+    pub(crate) promised: AtomicU64,
     store: Arc<dyn ChainStore>,
     spec: Arc<ChainSpec>,
     l1: Arc<L1Queue>,
@@ -61,15 +63,23 @@ impl Sequencer {
     ) -> Result<Self, SequencerError> {
         let head = store.head();
         let settings = HeaderSettings::new(&config.blocks, &spec);
-        let base_fee = settings.base_fee(&head.header, &spec).unwrap_or(0);
+        let fees = settings.fees(&head.header, &spec);
         let settings = Arc::new(RwLock::new(settings));
         let gas_limit = Arc::new(AtomicU64::new(config.blocks.gas_limit));
-        let pool = Arc::new(Pool::new(config.pool, spec.clone(), store.clone(), base_fee));
+        let blobs = BlobStore::open(config.pool.blobs.clone(), head.number());
+        let blobs = Arc::new(blobs.map_err(|error| SequencerError::Io {
+            what: "open the folder of blobs".into(),
+            error: error.to_string(),
+        })?);
+        let pool = Arc::new(Pool::new(config.pool, spec.clone(), store.clone(), blobs, fees));
         let progress = Arc::new(Progress::at(head.number()));
         let clock = Arc::new(Clock::default());
         let waiters = Arc::new(ReceiptWaiters::default());
         let blocks = broadcast::Sender::new(BLOCK_NOTICES_MAX);
-        let checker = Checker::new(config.ingest, spec.clone(), gas_limit.clone(), pool.clone())?;
+        // What no block can hold would wait for ever.
+        let mut ingest = config.ingest;
+        ingest.tx_bytes_max = ingest.tx_bytes_max.min(config.blocks.tx_bytes_max());
+        let checker = Checker::new(ingest, spec.clone(), gas_limit.clone(), pool.clone())?;
         let checker = Arc::new(checker);
         reload_journal(&pool, &checker)?;
 
@@ -99,6 +109,7 @@ impl Sequencer {
             progress,
             settings,
             snapshots: Mutex::default(),
+            promised: AtomicU64::new(0),
             store,
             spec,
             l1,
@@ -134,7 +145,7 @@ impl Sequencer {
         raw: Bytes,
         timeout: Duration,
     ) -> Result<IncludedTx, WaitError> {
-        let hash = keccak256(&raw);
+        let hash = hash_of(&raw);
         // Registered first: the block may be published before the answer comes.
         let ticket = self.waiters.register(hash)?;
         self.submit(raw).await?;
@@ -173,6 +184,11 @@ impl Sequencer {
         &self.pool
     }
 
+    /// The sidecars of blob transactions, those of past blocks among them.
+    pub fn blobs(&self) -> &Arc<BlobStore> {
+        self.pool.blobs()
+    }
+
     /// The queue of messages from L1.
     pub fn l1(&self) -> &Arc<L1Queue> {
         &self.l1
@@ -187,7 +203,8 @@ impl Sequencer {
     pub fn next_block_env(&self) -> BlockEnv {
         let parent = self.store.head();
         let rolling_hash = self.l1.rolling_hash();
-        self.settings.read().env(&parent.header, &self.spec, &self.clock, rolling_hash)
+        let settings = self.settings.read();
+        settings.env(&parent.header, parent.hash, &self.spec, &self.clock, rolling_hash)
     }
 
     /// Hashes of earlier blocks; waits for those that are being sealed.

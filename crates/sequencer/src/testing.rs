@@ -13,11 +13,11 @@ use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use jovay_evm::{ChainSpec, DEV_CHAIN_ID, SerialExecutor};
 use jovay_state::{ChainStore, MemoryState, Overlay, SealOutcome, StateView, StoreError};
 use jovay_types::{
-    EthereumTx, ExecutedBlock, Header, RecoveredTx, SealedBlock, StateDiff, Transaction,
+    EthereumTx, ExecutedBlock, Header, L1Position, RecoveredTx, SealedBlock, StateDiff, Transaction,
 };
 use parking_lot::Mutex;
 
-use crate::{BlockConfig, L1Queue, Pool, PoolConfig, Sequencer, SequencerConfig};
+use crate::{BlobStore, BlockConfig, L1Queue, Pool, PoolConfig, Sequencer, SequencerConfig};
 
 /// Wei of each funded account.
 pub(crate) const FUNDS: u128 = 1_000_000_000_000_000_000_000;
@@ -231,6 +231,18 @@ impl ChainStore for TestStore {
         Ok(self.inner.lock().sealed.get(number as usize).map(|block| block.hash))
     }
 
+    fn l1_position(&self) -> Result<L1Position, StoreError> {
+        let inner = self.inner.lock();
+        let blocks = inner.sealed[..=inner.published].iter();
+        let messages = blocks.flat_map(|block| &block.transactions);
+        let messages = messages.filter(|tx| tx.as_l1_message().is_some());
+        Ok(messages.fold(L1Position::default(), |position, tx| position.after(tx.hash())))
+    }
+
+    fn sealed_block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, StoreError> {
+        Ok(self.inner.lock().sealed.get(number as usize).cloned())
+    }
+
     fn patch(&self, change: StateDiff) -> Result<(), StoreError> {
         let mut inner = self.inner.lock();
         assert_eq!(inner.published + 1, inner.states.len(), "the pipeline is not empty");
@@ -255,8 +267,14 @@ impl ChainStore for TestStore {
 
 /// A pool at base fee 1 Mwei over a fresh store.
 pub(crate) fn pool(config: PoolConfig) -> (Pool, Arc<TestStore>) {
+    pool_of(config, spec())
+}
+
+/// The same under other rules.
+pub(crate) fn pool_of(config: PoolConfig, spec: Arc<ChainSpec>) -> (Pool, Arc<TestStore>) {
     let store = TestStore::new();
-    (Pool::new(config, spec(), store.clone(), 1_000_000), store)
+    let blobs = Arc::new(BlobStore::open(config.blobs.clone(), 0).unwrap());
+    (Pool::new(config, spec, store.clone(), blobs, 1_000_000), store)
 }
 
 /// Settings for blocks each `block_ms`; no heartbeat.

@@ -12,7 +12,7 @@ use jovay_sequencer::{BlockConfig, MineRequest, Sequencer, SequencerConfig};
 use jovay_state::{ChainStore, SealOutcome, StateView, StoreError};
 use jovay_storage::{Chain, Config, Genesis, GenesisAccount};
 use jovay_types::{
-    Account, EthereumTx, ExecutedBlock, Header, SealedBlock, StateDiff, Transaction,
+    Account, EthereumTx, ExecutedBlock, Header, L1Position, SealedBlock, StateDiff, Transaction,
 };
 
 const ACCOUNTS: u64 = 40;
@@ -135,6 +135,52 @@ fn load_on_disk_survives_a_restart() {
     assert_eq!(included.unwrap().outcome.block.number(), head.number() + 1);
 }
 
+#[test]
+fn blocks_fit_into_what_a_batch_holds() {
+    let chain = Arc::new(Chain::open(Config::default(), &genesis()).unwrap());
+    let mut config = settings(50);
+    config.blocks.bytes_max = 1_000;
+    let sequencer = start(chain.clone(), config);
+    let with_data = |key, nonce, bytes: usize| {
+        let tx = TxEip1559 {
+            chain_id: DEV_CHAIN_ID,
+            nonce,
+            gas_limit: 21_000 + 40 * bytes as u64,
+            max_fee_per_gas: GWEI,
+            max_priority_fee_per_gas: 1,
+            to: TxKind::Call(SINK),
+            input: vec![0xff; bytes].into(),
+            ..TxEip1559::default()
+        };
+        raw(key, tx)
+    };
+    let overhead = with_data(1, 0, 700).len() - 700;
+    // The largest that a block of its own can hold: 1,000 bytes without 40 and 4.
+    let largest = with_data(1, 0, 956 - overhead);
+    assert_eq!(largest.len(), 956);
+    let too_large = with_data(2, 0, 957 - overhead);
+    let runtime = runtime();
+    let refused = runtime.block_on(sequencer.submit(too_large)).unwrap_err();
+    assert!(refused.to_string().contains("oversized"), "{refused}");
+    let mut raws = vec![largest];
+    raws.extend((2..=ACCOUNTS).map(|key| with_data(key, 0, key as usize * 10)));
+    let count = raws.len();
+    for result in runtime.block_on(sequencer.submit_many(raws)) {
+        result.unwrap();
+    }
+    drained(&sequencer);
+    sequencer.stop();
+    let blocks = (1..=chain.head().number()).map(|number| chain.block(number).unwrap().unwrap());
+    let (mut taken, mut fullest) = (0, 0);
+    for block in blocks {
+        let data = jovay_da::BlockData::new(&block, 1).unwrap();
+        assert!(data.encoded_len() <= 1_000, "block {}", block.number());
+        fullest = fullest.max(data.encoded_len());
+        taken += block.transactions.len();
+    }
+    assert_eq!((taken, fullest), (count, 1_000));
+}
+
 /// The real chain with a slow root.
 struct SlowSeal(Chain);
 
@@ -160,6 +206,13 @@ impl ChainStore for SlowSeal {
     }
     fn sealed_hash(&self, number: u64) -> Result<Option<B256>, StoreError> {
         self.0.sealed_hash(number)
+    }
+    fn l1_position(&self) -> Result<L1Position, StoreError> {
+        self.0.l1_position()
+    }
+
+    fn sealed_block(&self, number: u64) -> Result<Option<Arc<SealedBlock>>, StoreError> {
+        self.0.sealed_block(number)
     }
     fn patch(&self, change: StateDiff) -> Result<(), StoreError> {
         self.0.patch(change)

@@ -1,7 +1,6 @@
-//! Decoding, and the checks that need neither state nor the sender.
+//! The checks that need neither state nor the sender.
 
 use alloy_consensus::Transaction as _;
-use alloy_eips::eip2718::Eip2718Error;
 use jovay_types::{EthereumTx, Transaction};
 
 use super::gas;
@@ -9,10 +8,8 @@ use crate::PoolError;
 
 /// Most gas of one transaction (EIP-7825).
 const TX_GAS_MAX: u64 = 1 << 24;
-/// First byte of an RLP list: from here on a transaction is a legacy one.
-const RLP_LIST: u8 = 0xc0;
-/// EIP-2718 types that are taken from outside: access list, dynamic fee, set code.
-const TYPES: [u8; 3] = [1, 2, 4];
+/// Least blob fee cap, in wei per blob gas (EIP-4844).
+const BLOB_FEE_MIN: u128 = alloy_eips::eip4844::BLOB_TX_MIN_BLOB_GASPRICE;
 
 /// What the checks need to know of chain and node.
 #[derive(Clone, Copy, Debug)]
@@ -22,29 +19,10 @@ pub(crate) struct CheckContext {
     pub(crate) initcode_max: usize,
     pub(crate) block_gas_limit: u64,
     pub(crate) tx_bytes_max: usize,
+    pub(crate) blob_tx_bytes_max: usize,
+    /// Most blobs of a transaction; `None` where there are none.
+    pub(crate) blobs_per_tx: Option<u64>,
     pub(crate) allow_unprotected: bool,
-}
-
-/// Decodes the EIP-2718 bytes of a transaction that may come from outside.
-///
-/// # Errors
-/// Too large, of a type that is not taken, or malformed.
-pub(crate) fn decode(raw: &[u8], tx_bytes_max: usize) -> Result<Transaction, PoolError> {
-    if raw.len() > tx_bytes_max {
-        return Err(PoolError::Oversized { size: raw.len(), limit: tx_bytes_max });
-    }
-    match raw.first() {
-        None => return Err(PoolError::Malformed("typed transaction too short".into())),
-        Some(first) if *first < RLP_LIST && !TYPES.contains(first) => {
-            return Err(PoolError::TypeNotSupported);
-        }
-        Some(_) => {}
-    }
-    Transaction::decode_2718_exact(raw).map_err(|error| match error {
-        Eip2718Error::UnexpectedType(_) => PoolError::TypeNotSupported,
-        Eip2718Error::RlpError(error) => PoolError::Malformed(format!("rlp: {error}")),
-        error => PoolError::Malformed(error.to_string()),
-    })
 }
 
 /// The checks of geth's pool that need no state, in its order.
@@ -54,6 +32,7 @@ pub(crate) fn decode(raw: &[u8], tx_bytes_max: usize) -> Result<Transaction, Poo
 pub(crate) fn check(tx: &Transaction, context: &CheckContext) -> Result<(), PoolError> {
     let Transaction::Ethereum(tx) = tx else { return Err(PoolError::TypeNotSupported) };
     check_chain(tx, context)?;
+    check_blobs(tx, context)?;
     if tx.is_create() && tx.input().len() > context.initcode_max {
         return Err(PoolError::InitCodeTooLarge {
             size: tx.input().len(),
@@ -75,6 +54,22 @@ pub(crate) fn check(tx: &Transaction, context: &CheckContext) -> Result<(), Pool
     check_gas(tx)?;
     if tx.authorization_list().is_some_and(|list| list.is_empty()) {
         return Err(PoolError::EmptyAuthorizationList);
+    }
+    Ok(())
+}
+
+fn check_blobs(tx: &EthereumTx, context: &CheckContext) -> Result<(), PoolError> {
+    let Some(hashes) = tx.blob_versioned_hashes() else { return Ok(()) };
+    let permitted = context.blobs_per_tx.ok_or(PoolError::TypeNotSupported)?;
+    if hashes.is_empty() {
+        return Err(PoolError::NoBlobs);
+    }
+    if hashes.len() as u64 > permitted {
+        return Err(PoolError::TooManyBlobs { have: hashes.len(), permitted });
+    }
+    let fee_cap = tx.max_fee_per_blob_gas().unwrap_or(0);
+    if fee_cap < BLOB_FEE_MIN {
+        return Err(PoolError::BlobFeeCapTooLow { fee_cap, needed: BLOB_FEE_MIN });
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! and a lone transaction waits for nobody.
 
 mod check;
+mod decode;
 mod gas;
 #[cfg(test)]
 mod tests;
@@ -12,15 +13,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use alloy_primitives::{B256, Bytes, keccak256};
-use jovay_evm::ChainSpec;
+use alloy_eips::eip7594::BlobTransactionSidecarEip7594;
+use alloy_primitives::{B256, Bytes};
+use jovay_evm::{ChainSpec, Fork};
 use jovay_types::RecoveredTx;
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
-pub(crate) use self::check::{CheckContext, check, decode};
+pub(crate) use self::check::{CheckContext, check};
+pub(crate) use self::decode::hash_of;
+use self::decode::{Decoded, decode, has_blob_type};
+use crate::blobs::SharedSidecar;
 use crate::pipeline::{Progress, spawn};
+use crate::pool::NewTx;
 use crate::{IngestConfig, Pool, PoolError, SequencerError};
 
 /// Transactions checked together; more would only delay the first ones' answers.
@@ -86,8 +92,19 @@ impl Checker {
             // A limit that has just changed may be missed: the builder checks again.
             block_gas_limit: self.block_gas_limit.load(Ordering::Relaxed),
             tx_bytes_max: self.config.tx_bytes_max,
+            blob_tx_bytes_max: self.config.blob_tx_bytes_max,
+            blobs_per_tx: self.blobs_per_tx(),
             allow_unprotected: self.config.allow_unprotected,
         }
+    }
+
+    /// Most blobs of a transaction: none on the L2, and none before Osaka, whose sidecars alone are
+    /// understood here.
+    fn blobs_per_tx(&self) -> Option<u64> {
+        let head = self.pool.head_timestamp();
+        let takes = !self.spec.is_l2() && self.spec.fork(u64::MAX, head) >= Fork::Osaka;
+        let params = self.spec.blob_params(head).filter(|_| takes)?;
+        Some(params.max_blobs_per_tx.min(params.max_blob_count))
     }
 
     /// Takes a batch through all checks into the pool; answers in the same order.
@@ -121,24 +138,49 @@ impl Checker {
     }
 
     /// Decoded, checked and recovered; those in the pool already are refused before recovery.
-    fn recover_run(
-        &self,
-        raws: &[Bytes],
-        context: &CheckContext,
-    ) -> Vec<Result<Arc<RecoveredTx>, PoolError>> {
+    fn recover_run(&self, raws: &[Bytes], context: &CheckContext) -> Vec<Result<NewTx, PoolError>> {
         // The hash of a transaction is that of its encoding, which decoding shows to be canonical.
-        let hashes: Vec<B256> = raws.iter().map(keccak256).collect();
+        let hashes: Vec<B256> = raws.iter().map(|raw| hash_of(raw)).collect();
         let known = self.pool.known(&hashes);
         let recover = |(raw, known): (&Bytes, bool)| {
             if known {
                 return Err(PoolError::AlreadyKnown);
             }
-            let tx = decode(raw, context.tx_bytes_max)?;
-            check(&tx, context)?;
-            let tx = RecoveredTx::recover(tx).map_err(|_| PoolError::InvalidSignature)?;
-            Ok(Arc::new(tx))
+            self.check_one(raw, context)
         };
         raws.iter().zip(known).map(recover).collect()
+    }
+
+    /// Decodes and checks a transaction and recovers its sender.
+    ///
+    /// # Errors
+    /// The first check that fails.
+    pub(crate) fn check_one(&self, raw: &[u8], context: &CheckContext) -> Result<NewTx, PoolError> {
+        let Decoded { tx, sidecar } = decode(raw, context)?;
+        check(&tx, context)?;
+        let tx = RecoveredTx::recover(tx).map_err(|_| PoolError::InvalidSignature)?;
+        let sidecar = self.sidecar(&tx, sidecar)?;
+        Ok(NewTx { tx: Arc::new(tx), sidecar })
+    }
+
+    /// The sidecar of a blob transaction, checked. One that is kept already, because the
+    /// transaction comes back from the journal, need not come along.
+    fn sidecar(
+        &self,
+        tx: &RecoveredTx,
+        sidecar: Option<BlobTransactionSidecarEip7594>,
+    ) -> Result<Option<SharedSidecar>, PoolError> {
+        use alloy_consensus::Transaction as _;
+        let Some(hashes) = tx.as_ethereum().and_then(|tx| tx.blob_versioned_hashes()) else {
+            return Ok(None);
+        };
+        if let Some(kept) = self.pool.blobs().get(&tx.hash()) {
+            return Ok(Some(kept));
+        }
+        let sidecar = sidecar.ok_or(PoolError::MissingSidecar)?;
+        jovay_da::verify_sidecar(&sidecar, hashes)
+            .map_err(|error| PoolError::InvalidSidecar(error.to_string()))?;
+        Ok(Some(Arc::new(sidecar)))
     }
 }
 
@@ -197,7 +239,12 @@ impl Ingest {
         let (mut part, mut bytes) = (Vec::new(), 0);
         while let Some(next) = rest.peek() {
             // An oversized one is refused by the check, at the cost of the largest allowed.
-            let size = next.len().clamp(WAITING_BYTES_MIN, self.config.tx_bytes_max);
+            let most = if has_blob_type(next) {
+                self.config.blob_tx_bytes_max
+            } else {
+                self.config.tx_bytes_max
+            };
+            let size = next.len().clamp(WAITING_BYTES_MIN, most);
             let full = bytes + size > self.config.waiting_bytes_max / 4 || part.len() >= BATCH_MAX;
             if full && !part.is_empty() {
                 break;

@@ -6,12 +6,14 @@ use std::sync::atomic::AtomicU64;
 use alloy_consensus::{Signed, TxEip4844, TxEip7702, TxLegacy};
 use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_eips::eip7702::{Authorization, SignedAuthorization};
-use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, keccak256};
 use jovay_types::{EthereumTx, L1Message, Transaction};
 
 use super::*;
 use crate::PoolConfig;
 use crate::testing::{GWEI, SINK, pool, sign, transfer};
+
+mod blobs;
 
 fn checker(config: IngestConfig) -> Checker {
     let (pool, _) = pool(PoolConfig::default());
@@ -200,7 +202,8 @@ fn recovery_cost() {
     for _ in 0..5 {
         let start = std::time::Instant::now();
         for raw in &txs {
-            let tx = decode(raw, 1 << 17).unwrap();
+            let context = checker(IngestConfig::default()).context();
+            let tx = decode(raw, &context).unwrap().tx;
             RecoveredTx::recover(tx).unwrap();
         }
         println!("{:?} per transaction", start.elapsed() / txs.len() as u32);

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use alloy_primitives::B256;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, after, never, select};
-use jovay_evm::{BlockExecutor, BlockJob, ChainSpec, ExecuteMode, Fork, RejectedTx};
+use jovay_evm::{BlockExecutor, BlockHashes, BlockJob, ChainSpec, ExecuteMode, Fork, RejectedTx};
 use jovay_state::{ChainStore, StateView};
 use jovay_types::{ExecutedBlock, Header, RecoveredTx, StateDiff, Transaction};
 use parking_lot::RwLock;
@@ -21,6 +22,8 @@ use crate::{BlockConfig, Clock, L1Queue, Pool, SequencerError};
 const TX_GAS_MIN: u64 = 21_000;
 /// Candidates beyond twice what the last blocks have taken.
 const CANDIDATES_MARGIN: usize = 1_024;
+/// Most transactions of a block: batches count them in 16 bits (`docs/spec/batch.md`).
+const TXS_MAX: usize = 65_535;
 /// How often a builder that waits for the seal stage looks for a stop.
 const LAG_POLL: Duration = Duration::from_millis(100);
 
@@ -192,13 +195,14 @@ impl Builder {
     ) -> Result<(ExecutedBlock, Vec<RejectedTx>), SequencerError> {
         let start = Instant::now();
         let settings = self.settings.read().clone();
+        let hashes = SealedHashes { store: self.store.clone(), progress: self.progress.clone() };
         let rolling_hash = self.l1.rolling_hash();
-        let env = settings.env(&self.parent, &self.spec, &self.clock, rolling_hash);
+        let parent_hash = self.parent_hash(&settings, &hashes)?;
+        let env = settings.env(&self.parent, parent_hash, &self.spec, &self.clock, rolling_hash);
         let mut transactions = self.l1_messages(env.gas_limit)?;
         let messages = transactions.len();
-        transactions.extend(self.pool.best(self.room(env.gas_limit)));
+        transactions.extend(self.pool.best(self.room(env.gas_limit, messages)));
         let state: Arc<dyn StateView> = self.store.staged_state();
-        let hashes = SealedHashes { store: self.store.clone(), progress: self.progress.clone() };
         let withdrawals = self.spec.fork_of(&env) >= Fork::Shanghai;
         // The first transaction runs in any case: a late start must not stop the chain.
         let begun = Cell::new(false);
@@ -218,6 +222,19 @@ impl Builder {
         self.check_l1_messages(&transactions[..messages], &block, &rejected)?;
         measure(&block, start.elapsed());
         Ok((block, rejected))
+    }
+
+    /// The parent's hash where the header needs it, which waits until it is sealed.
+    fn parent_hash(
+        &self,
+        settings: &HeaderSettings,
+        hashes: &SealedHashes,
+    ) -> Result<B256, SequencerError> {
+        if !settings.beacon_roots {
+            return Ok(B256::ZERO);
+        }
+        let hash = hashes.block_hash(self.parent.number);
+        hash.map_err(|error| jovay_state::StoreError::from(error).into())
     }
 
     /// The waiting L1 messages that surely fit into one block.
@@ -258,10 +275,11 @@ impl Builder {
     }
 
     /// Candidates: enough to fill the block, without copying a whole pool for a slow block.
-    fn room(&self, gas: u64) -> Room {
+    fn room(&self, gas: u64, messages: usize) -> Room {
         let by_gas = usize::try_from(gas / TX_GAS_MIN).unwrap_or(usize::MAX);
         let txs = by_gas.min(self.recent_txs * 2 + CANDIDATES_MARGIN);
-        Room { txs, bytes: self.config.bytes_max, gas }
+        let txs = txs.min(TXS_MAX.saturating_sub(messages));
+        Room { txs, bytes: self.config.tx_room_bytes(), gas }
     }
 
     /// Makes an executed block the parent of the next one and hands it to the log stage.
@@ -280,13 +298,13 @@ impl Builder {
         self.parent = block.header.clone();
         self.clock.used(self.parent.timestamp);
         self.l1.take(l1_count(&block));
-        let next_base_fee = {
+        let next_fees = {
             let mut settings = self.settings.write();
             settings.used();
-            settings.base_fee(&self.parent, &self.spec)
+            settings.fees(&self.parent, &self.spec)
         };
         self.patches.clear();
-        self.pool.executed(&block, next_base_fee.unwrap_or(0));
+        self.pool.executed(&block, next_fees);
         self.pool.rejected(rejected);
         self.unusable = 0;
         let failed = || SequencerError::Failed(self.progress.failure().unwrap_or_default());
@@ -308,11 +326,13 @@ impl Builder {
     }
 
     /// The chain's head has jumped to where the store stands.
-    pub(crate) fn restart_from_head(&mut self) {
+    pub(crate) fn restart_from_head(&mut self) -> Result<(), SequencerError> {
+        self.l1.reset(self.store.l1_position()?);
         self.parent = self.store.head().header.clone();
         self.progress.reset(self.parent.number);
         self.last_start = Instant::now();
         self.unusable = 0;
+        Ok(())
     }
 }
 

@@ -22,6 +22,7 @@ use jovay_types::ExecutedBlock;
 
 pub(crate) use self::build::{Builder, BuilderParts, Task};
 pub(crate) use self::env::HeaderSettings;
+pub use self::env::beacon_block_root;
 pub(crate) use self::hashes::SealedHashes;
 pub(crate) use self::progress::{Passed, Progress};
 pub use self::receipts::{IncludedTx, WaitError};
@@ -43,7 +44,9 @@ pub(crate) fn spawn(
 ) -> Result<JoinHandle<()>, SequencerError> {
     let thread = std::thread::Builder::new().name(name.to_owned());
     let named = name.to_owned();
-    let run = move || match catch_unwind(AssertUnwindSafe(stage)) {
+    // What a node logs from its threads belongs to the span that the node was opened in.
+    let span = tracing::Span::current();
+    let run = move || match catch_unwind(AssertUnwindSafe(|| span.in_scope(stage))) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => progress.fail(&format_args!("{named}: {error}")),
         Err(_) => progress.fail(&format_args!("{named}: the thread panicked")),

@@ -71,8 +71,14 @@ pub(crate) fn publish(
     news: &News,
 ) -> Result<(), SequencerError> {
     while let Ok(outcome) = sealed.recv() {
-        store.publish(&outcome)?;
         let number = outcome.block.number();
+        // First the blobs: who sees the block may ask for them.
+        let transactions = outcome.block.transactions.iter().map(|tx| tx.hash());
+        news.pool.blobs().published(number, transactions).map_err(|error| SequencerError::Io {
+            what: "keep the blobs of a block".into(),
+            error: error.to_string(),
+        })?;
+        store.publish(&outcome)?;
         tell(&outcome);
         news.pool.published(&outcome.block.transactions);
         news.waiters.published(&outcome);

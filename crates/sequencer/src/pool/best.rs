@@ -9,12 +9,15 @@ use jovay_types::RecoveredTx;
 use super::entry::PoolTx;
 use super::sender_queue::SenderQueue;
 
+/// What a transaction takes in a batch besides its encoding: its length (`docs/spec/batch.md`).
+pub(crate) const TX_OVERHEAD_BYTES: usize = 4;
+
 /// What a block has room for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     /// Transactions.
     pub(crate) txs: usize,
-    /// Bytes of encoded transactions.
+    /// Bytes of encoded transactions, each with [`TX_OVERHEAD_BYTES`].
     pub(crate) bytes: usize,
     /// Most gas of one transaction: what the whole block has.
     pub(crate) gas: u64,
@@ -72,10 +75,11 @@ impl<'a> Best<'a> {
         let mut bytes = 0;
         while out.len() < room.txs {
             let Some(best) = self.heap.pop() else { break };
-            if bytes + best.tx.size > room.bytes || best.tx.tx.gas_limit() > room.gas {
+            let size = best.tx.size + TX_OVERHEAD_BYTES;
+            if bytes + size > room.bytes || best.tx.tx.gas_limit() > room.gas {
                 continue;
             }
-            bytes += best.tx.size;
+            bytes += size;
             out.push(best.tx.tx.clone());
             self.heap.extend(head(best.rest, self.base_fee));
         }

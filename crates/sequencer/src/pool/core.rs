@@ -9,7 +9,7 @@ use jovay_types::{Account, RecoveredTx, StateDiff};
 
 use super::best::{Best, Room};
 use super::content::{PoolContent, PoolStatus};
-use super::entry::PoolTx;
+use super::entry::{Fees, PoolTx};
 use super::sender_queue::{EvictionKey, SenderQueue};
 use crate::{PoolConfig, PoolError};
 
@@ -27,8 +27,11 @@ pub(crate) struct PoolCore {
     in_flight_nonces: HashMap<Address, (usize, u64)>,
     ready: usize,
     bytes: usize,
+    with_blobs: usize,
     arrivals: u64,
-    base_fee: u64,
+    fees: Fees,
+    /// Blob transactions that have left the pool and are in no block: nobody needs their sidecars.
+    dropped_blobs: Vec<B256>,
 }
 
 /// An account as far as the pool needs it.
@@ -48,7 +51,7 @@ impl From<Option<Account>> for SenderState {
 }
 
 impl PoolCore {
-    pub(crate) fn new(config: PoolConfig, base_fee: u64) -> Self {
+    pub(crate) fn new(config: PoolConfig, fees: impl Into<Fees>) -> Self {
         Self {
             config,
             senders: HashMap::new(),
@@ -58,8 +61,10 @@ impl PoolCore {
             in_flight_nonces: HashMap::new(),
             ready: 0,
             bytes: 0,
+            with_blobs: 0,
             arrivals: 0,
-            base_fee,
+            fees: fees.into(),
+            dropped_blobs: Vec::new(),
         }
     }
 
@@ -86,21 +91,26 @@ impl PoolCore {
         let replaced = queue.txs.get(&nonce).cloned();
         if replaced.is_none() {
             let gapped = nonce > queue.next_nonce();
+            if tx.has_blobs() && self.with_blobs >= self.config.blobs.txs_max {
+                return Err(PoolError::Full);
+            }
             self.make_room(&tx, gapped)?;
         }
         self.arrivals += 1;
         tx.arrival = self.arrivals;
         let tx = Arc::new(tx);
         self.bytes += tx.size;
+        self.with_blobs += usize::from(tx.has_blobs());
         self.by_hash.insert(tx.tx.hash(), tx.clone());
-        let base_fee = self.base_fee;
+        let fees = self.fees;
         // Making room may have dropped the sender's queue only if it had become empty.
         let queue = self.senders.entry(sender).or_insert(fresh);
-        if let Some(old) = queue.insert(tx, base_fee) {
-            self.bytes -= old.size;
-            self.by_hash.remove(&old.tx.hash());
-        }
+        let old = queue.insert(tx, fees);
         let ready = queue.is_ready(nonce);
+        if let Some(old) = old {
+            self.by_hash.remove(&old.tx.hash());
+            self.uncount(&old);
+        }
         self.settle(sender);
         Ok(ready)
     }
@@ -135,13 +145,30 @@ impl PoolCore {
     /// Removes a transaction; later ones of its sender then wait.
     pub(crate) fn remove(&mut self, hash: &B256) -> Option<Arc<PoolTx>> {
         let tx = self.by_hash.remove(hash)?;
-        self.bytes -= tx.size;
+        self.uncount(&tx);
         let sender = tx.tx.sender();
         if let Some(queue) = self.senders.get_mut(&sender) {
-            queue.remove(tx.tx.nonce(), self.base_fee);
+            queue.remove(tx.tx.nonce(), self.fees);
         }
         self.settle(sender);
         Some(tx)
+    }
+
+    /// A transaction has left the queues.
+    fn uncount(&mut self, tx: &PoolTx) {
+        self.bytes -= tx.size;
+        if tx.has_blobs() {
+            self.with_blobs -= 1;
+            let hash = tx.tx.hash();
+            if !self.in_flight.contains_key(&hash) {
+                self.dropped_blobs.push(hash);
+            }
+        }
+    }
+
+    /// Blob transactions that have been dropped since the last call.
+    pub(crate) fn take_dropped_blobs(&mut self) -> Vec<B256> {
+        std::mem::take(&mut self.dropped_blobs)
     }
 
     /// Brings counts and indexes in line with a sender's queue.
@@ -163,12 +190,12 @@ impl PoolCore {
     }
 
     /// A block has been executed: its transactions are in flight, accounts are as `diff` says,
-    /// and the next block's base fee is known.
+    /// and the next block's fees are known.
     pub(crate) fn executed(
         &mut self,
         transactions: &[Arc<RecoveredTx>],
         diff: &StateDiff,
-        base_fee: u64,
+        fees: impl Into<Fees>,
     ) {
         for tx in transactions.iter().filter(|tx| tx.as_ethereum().is_some()) {
             self.in_flight.insert(tx.hash(), tx.clone());
@@ -176,7 +203,7 @@ impl PoolCore {
             *entry = (entry.0 + 1, entry.1.max(tx.nonce().saturating_add(1)));
         }
         self.changed(diff);
-        self.set_base_fee(base_fee);
+        self.set_fees(fees.into());
     }
 
     /// Accounts have changed.
@@ -191,31 +218,34 @@ impl PoolCore {
     /// A sender's account is now `state`.
     pub(crate) fn update_sender(&mut self, sender: Address, state: SenderState) {
         let Some(queue) = self.senders.get_mut(&sender) else { return };
-        for dropped in queue.update(state.nonce, state.balance, state.delegated, self.base_fee) {
-            self.bytes -= dropped.size;
+        for dropped in queue.update(state.nonce, state.balance, state.delegated, self.fees) {
             self.by_hash.remove(&dropped.tx.hash());
+            self.uncount(&dropped);
         }
         self.settle(sender);
     }
 
-    /// The next block's base fee changes what is ready.
-    pub(crate) fn set_base_fee(&mut self, base_fee: u64) {
-        if base_fee == self.base_fee {
+    /// The next block's fees change what is ready.
+    pub(crate) fn set_fees(&mut self, fees: Fees) {
+        if fees == self.fees {
             return;
         }
-        self.base_fee = base_fee;
-        let fee = u128::from(base_fee);
+        let blobs = fees.blob != self.fees.blob;
+        self.fees = fees;
+        let fee = u128::from(fees.base);
         let touched: Vec<Address> = self
             .senders
             .iter()
             .filter(|(_, queue)| {
-                queue.ready_fee_min < fee || queue.blocked_fee.is_some_and(|cap| cap >= fee)
+                queue.ready_fee_min < fee
+                    || queue.blocked_fee.is_some_and(|cap| cap >= fee)
+                    || (blobs && queue.with_blobs > 0)
             })
             .map(|(sender, _)| *sender)
             .collect();
         for sender in touched {
             if let Some(queue) = self.senders.get_mut(&sender) {
-                queue.recount_ready(base_fee);
+                queue.recount_ready(fees);
             }
             self.settle(sender);
         }
@@ -253,12 +283,16 @@ impl PoolCore {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self { arrivals: self.arrivals, ..Self::new(self.config.clone(), self.base_fee) };
+        let dropped = self.by_hash.values().filter(|tx| tx.has_blobs()).map(|tx| tx.tx.hash());
+        let mut dropped_blobs = std::mem::take(&mut self.dropped_blobs);
+        dropped_blobs.extend(dropped);
+        let empty = Self::new(self.config.clone(), self.fees);
+        *self = Self { arrivals: self.arrivals, dropped_blobs, ..empty };
     }
 
-    /// The best transactions for a block at the pool's base fee.
+    /// The best transactions for a block at the pool's fees.
     pub(crate) fn best(&self, room: Room) -> Vec<Arc<RecoveredTx>> {
-        Best::new(self.senders.iter(), self.base_fee).fill(room)
+        Best::new(self.senders.iter(), self.fees.base).fill(room)
     }
 
     pub(crate) fn get(&self, hash: &B256) -> Option<Arc<RecoveredTx>> {
@@ -277,8 +311,8 @@ impl PoolCore {
         self.ready
     }
 
-    pub(crate) fn base_fee(&self) -> u64 {
-        self.base_fee
+    pub(crate) fn fees(&self) -> Fees {
+        self.fees
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -333,13 +367,17 @@ fn check_against_sender(
         return Err(PoolError::InsufficientFunds { balance, cost });
     }
     let queued = queue.contiguous_cost;
+    check_blobs(queue, tx, config)?;
     if let Some(old) = queue.txs.get(&nonce) {
         let bump = cost.saturating_sub(old.cost);
         let counted = nonce < queue.next_nonce();
         if counted && !bump.is_zero() && balance < queued.saturating_add(bump) {
             return Err(PoolError::InsufficientFundsBumped { balance, queued, bump });
         }
-        let replaces = tx.replaces(old, config.price_bump_percent);
+        let blobs = tx.has_blobs() || old.has_blobs();
+        let percent =
+            if blobs { config.blobs.price_bump_percent } else { config.price_bump_percent };
+        let replaces = tx.replaces(old, percent);
         return if replaces { Ok(()) } else { Err(PoolError::ReplacementUnderpriced) };
     }
     if balance < queued.saturating_add(cost) {
@@ -355,6 +393,25 @@ fn check_against_sender(
     }
     if queue.txs.len() >= config.account_txs_max {
         return Err(PoolError::AccountLimit { pooled: queue.txs.len() });
+    }
+    Ok(())
+}
+
+/// What speaks against `tx` as a blob transaction, or beside the sender's blob transactions.
+fn check_blobs(queue: &SenderQueue, tx: &PoolTx, config: &PoolConfig) -> Result<(), PoolError> {
+    let others = if tx.has_blobs() { queue.txs.len() - queue.with_blobs } else { queue.with_blobs };
+    if config.blobs.exclusive && others > 0 {
+        return Err(PoolError::Reserved);
+    }
+    if !tx.has_blobs() {
+        return Ok(());
+    }
+    let (nonce, next) = (tx.tx.nonce(), queue.next_nonce());
+    if nonce > next {
+        return Err(PoolError::BlobNonceGap { next, tx: nonce });
+    }
+    if queue.with_blobs >= config.blobs.account_txs_max && !queue.txs.contains_key(&nonce) {
+        return Err(PoolError::AccountLimit { pooled: queue.with_blobs });
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! A record is `length u32 LE ‖ CRC-32 u32 LE ‖ EIP-2718 bytes`. Reading stops at the first record
 //! that is cut off or does not match its checksum: a crash can only spoil the end.
+//! Blob transactions are there without their sidecars, which [`crate::BlobStore`] keeps.
 //! Records are not synced one by one; a crash of the machine may lose the last ones, and their
 //! senders have no receipt for them.
 

@@ -23,12 +23,13 @@ use jovay_types::{ExecutedBlock, RecoveredTx, StateDiff};
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
-pub(crate) use self::best::Room;
+pub(crate) use self::best::{Room, TX_OVERHEAD_BYTES};
 pub use self::content::{PoolContent, PoolStatus, TxsByNonce, TxsBySender};
 use self::core::{PoolCore, SenderState};
 use self::entry::PoolTx;
+pub(crate) use self::entry::{Fees, NewTx};
 use self::journal::Journal;
-use crate::{PoolConfig, PoolError};
+use crate::{BlobStore, PoolConfig, PoolError};
 
 /// New transactions that a slow subscriber may lag behind before it misses some.
 const NOTICES_MAX: usize = 8_192;
@@ -42,12 +43,22 @@ pub struct Pool {
     config: PoolConfig,
     spec: Arc<ChainSpec>,
     store: Arc<dyn ChainStore>,
+    blobs: Arc<BlobStore>,
     inner: Mutex<Inner>,
     /// Locked after `inner` where both are needed.
     journal: Mutex<Option<Journal>>,
     notices: broadcast::Sender<Arc<RecoveredTx>>,
     arrivals: Sender<()>,
     arrived: Receiver<()>,
+}
+
+/// A transaction with what was read without the lock.
+struct Prepared {
+    tx: PoolTx,
+    state: SenderState,
+    epoch: u64,
+    /// Whether its sidecar was not kept before.
+    new_blobs: bool,
 }
 
 struct Inner {
@@ -59,19 +70,21 @@ struct Inner {
 }
 
 impl Pool {
-    /// An empty pool before a block with `base_fee`.
+    /// An empty pool before a block with `fees`; sidecars go to `blobs`.
     pub(crate) fn new(
         config: PoolConfig,
         spec: Arc<ChainSpec>,
         store: Arc<dyn ChainStore>,
-        base_fee: u64,
+        blobs: Arc<BlobStore>,
+        fees: impl Into<Fees>,
     ) -> Self {
         let (arrivals, arrived) = crossbeam_channel::bounded(1);
-        let core = PoolCore::new(config.clone(), base_fee);
+        let core = PoolCore::new(config.clone(), fees);
         Self {
             config,
             spec,
             store,
+            blobs,
             inner: Mutex::new(Inner { core, epoch: 0, last_expiry: Instant::now() }),
             journal: Mutex::new(None),
             notices: broadcast::Sender::new(NOTICES_MAX),
@@ -93,29 +106,34 @@ impl Pool {
 
     /// Takes in transactions that have passed the checks which need no state, in order. The
     /// answers are in the same order.
-    pub(crate) fn add(
+    pub(crate) fn add<T: Into<NewTx>>(
         &self,
-        txs: Vec<Arc<RecoveredTx>>,
+        txs: Vec<T>,
         journaled: bool,
     ) -> Vec<Result<B256, PoolError>> {
-        let prepared = self.prepare(txs, journaled);
+        let prepared = self.prepare(txs.into_iter().map(T::into).collect(), journaled);
         let mut accepted = Vec::with_capacity(prepared.len());
         let mut any_ready = false;
         let mut inner = self.inner.lock();
         let results = prepared.into_iter().map(|prepared| {
-            let (tx, state, epoch) = prepared?;
+            let Prepared { tx, state, epoch, new_blobs } = prepared?;
             let recovered = tx.tx.clone();
             let state = if epoch == inner.epoch || inner.core.knows(&recovered.sender()) {
                 state
             } else {
                 self.store.staged_state().account(&recovered.sender())?.into()
             };
-            any_ready |= inner.core.add(tx, state)?;
             let hash = recovered.hash();
+            let added = inner.core.add(tx, state);
+            if added.is_err() && new_blobs {
+                self.blobs.dropped(&hash);
+            }
+            any_ready |= added?;
             accepted.push(recovered);
             Ok(hash)
         });
         let results = results.collect();
+        self.forget_blobs(&mut inner.core);
         drop(inner);
         if journaled {
             self.write_journal(&accepted);
@@ -131,26 +149,23 @@ impl Pool {
     }
 
     /// Costs and sender accounts, read without the lock.
-    fn prepare(
-        &self,
-        txs: Vec<Arc<RecoveredTx>>,
-        journaled: bool,
-    ) -> Vec<Result<(PoolTx, SenderState, u64), PoolError>> {
+    fn prepare(&self, txs: Vec<NewTx>, journaled: bool) -> Vec<Result<Prepared, PoolError>> {
         let (epoch, base_fee) = {
             let inner = self.inner.lock();
-            (inner.epoch, inner.core.base_fee())
+            (inner.epoch, inner.core.fees().base)
         };
         let state = self.store.staged_state();
         let l1_prices = self.l1_prices(&*state);
         // No block can have a lower base fee, unless a development chain has set it.
         let floor = self.spec.base_fee.floor.min(base_fee);
         let needed = self.config.fee_cap_min.max(floor.into());
-        let prepare = |tx: Arc<RecoveredTx>| {
+        let prepare = |new: NewTx| {
             let l1_fee = match l1_prices.clone()? {
                 free if free.is_free() => U256::ZERO,
-                prices => prices.fee(estimated_size(&tx.encoded_2718())),
+                prices => prices.fee(estimated_size(&new.tx.encoded_2718())),
             };
-            let account = state.account(&tx.sender())?;
+            let account = state.account(&new.tx.sender())?;
+            let NewTx { tx, sidecar } = new;
             let tx = PoolTx::new(tx, l1_fee, journaled);
             if tx.tip_cap < self.config.tip_min {
                 return Err(PoolError::TipTooLow { tip: tx.tip_cap, needed: self.config.tip_min });
@@ -158,7 +173,10 @@ impl Pool {
             if tx.fee_cap < needed {
                 return Err(PoolError::FeeCapTooLow { fee_cap: tx.fee_cap, needed });
             }
-            Ok((tx, account.into(), epoch))
+            let kept = sidecar.map(|sidecar| self.blobs.insert(tx.tx.hash(), &sidecar));
+            let new_blobs = kept.transpose().map_err(|e| PoolError::BlobStore(e.to_string()))?;
+            let new_blobs = new_blobs.unwrap_or(false);
+            Ok(Prepared { tx, state: account.into(), epoch, new_blobs })
         };
         txs.into_iter().map(prepare).collect()
     }
@@ -169,6 +187,16 @@ impl Pool {
             return Ok(L1GasPrices::default());
         }
         L1GasPrices::read(&mut EvmDb::new(state, &NoHashes)).map_err(|error| error.0)
+    }
+
+    /// Where sidecars are kept.
+    pub(crate) fn blobs(&self) -> &Arc<BlobStore> {
+        &self.blobs
+    }
+
+    /// Timestamp of the last published block, in seconds: it tells which fork's rules hold.
+    pub(crate) fn head_timestamp(&self) -> u64 {
+        self.store.head().header.timestamp
     }
 
     /// Wakes the builder.
@@ -188,12 +216,20 @@ impl Pool {
         hashes.iter().map(|hash| inner.core.contains(hash)).collect()
     }
 
-    /// A block has been staged: its transactions leave the queues, accounts change, and
-    /// `next_base_fee` decides what is ready for the next block.
-    pub(crate) fn executed(&self, block: &ExecutedBlock, next_base_fee: u64) {
+    /// A block has been staged: its transactions leave the queues, accounts change, and the next
+    /// block's fees decide what is ready for it.
+    pub(crate) fn executed(&self, block: &ExecutedBlock, next_fees: impl Into<Fees>) {
         let mut inner = self.inner.lock();
         inner.epoch += 1;
-        inner.core.executed(&block.transactions, &block.diff, next_base_fee);
+        inner.core.executed(&block.transactions, &block.diff, next_fees);
+        self.forget_blobs(&mut inner.core);
+    }
+
+    /// Nobody needs the sidecars of transactions that are in no block.
+    fn forget_blobs(&self, core: &mut PoolCore) {
+        for hash in core.take_dropped_blobs() {
+            self.blobs.dropped(&hash);
+        }
     }
 
     /// Transactions that the executor has left out: those that can never stand there are dropped.
@@ -206,6 +242,7 @@ impl Pool {
                 error,
                 TxError::NonceTooHigh { .. }
                     | TxError::FeeCapTooLow { .. }
+                    | TxError::BlobFeeCapTooLow { .. }
                     | TxError::BlockGasExceeded
             );
             if !waits && inner.core.remove(hash).is_some() {
@@ -214,6 +251,7 @@ impl Pool {
                 dropped += 1;
             }
         }
+        self.forget_blobs(&mut inner.core);
         dropped
     }
 
@@ -228,6 +266,7 @@ impl Pool {
             metrics::counter!("jovay_pool_dropped_total", "reason" => "expired")
                 .increment(expired as u64);
         }
+        self.forget_blobs(&mut inner.core);
         let status = inner.core.status();
         let bytes = inner.core.bytes();
         drop(inner);
@@ -242,13 +281,14 @@ impl Pool {
         let mut inner = self.inner.lock();
         inner.epoch += 1;
         inner.core.changed(diff);
+        self.forget_blobs(&mut inner.core);
         drop(inner);
         self.wake();
     }
 
-    /// The next block will have this base fee.
-    pub(crate) fn set_base_fee(&self, base_fee: u64) {
-        self.inner.lock().core.set_base_fee(base_fee);
+    /// The next block will have these fees.
+    pub(crate) fn set_fees(&self, fees: impl Into<Fees>) {
+        self.inner.lock().core.set_fees(fees.into());
         self.wake();
     }
 
@@ -264,7 +304,7 @@ impl Pool {
 
     /// The base fee by which transactions are ready, in wei per gas.
     pub fn base_fee(&self) -> u64 {
-        self.inner.lock().core.base_fee()
+        self.inner.lock().core.fees().base
     }
 
     /// A transaction that waits or is in a block not published yet.
@@ -294,7 +334,10 @@ impl Pool {
 
     /// Drops a transaction; whether it was there. Not for transactions in flight.
     pub fn drop_transaction(&self, hash: &B256) -> bool {
-        self.inner.lock().core.remove(hash).is_some()
+        let mut inner = self.inner.lock();
+        let found = inner.core.remove(hash).is_some();
+        self.forget_blobs(&mut inner.core);
+        found
     }
 
     /// Drops every transaction.
@@ -303,12 +346,17 @@ impl Pool {
         // Accounts that are being read for an addition may be about to jump.
         inner.epoch += 1;
         inner.core.clear();
+        self.forget_blobs(&mut inner.core);
     }
 
-    /// The waiting transactions in order of arrival, and whether each is journaled.
-    pub(crate) fn waiting(&self) -> Vec<(Arc<RecoveredTx>, bool)> {
+    /// The waiting transactions in order of arrival, with their blobs, and whether each is journaled.
+    pub(crate) fn waiting(&self) -> Vec<(NewTx, bool)> {
         let all = self.inner.lock().core.by_arrival();
-        all.iter().map(|tx| (tx.tx.clone(), tx.journaled)).collect()
+        let shown = all.iter().map(|tx| {
+            let sidecar = tx.has_blobs().then(|| self.blobs.get(&tx.tx.hash())).flatten();
+            (NewTx { tx: tx.tx.clone(), sidecar }, tx.journaled)
+        });
+        shown.collect()
     }
 
     fn write_journal(&self, accepted: &[Arc<RecoveredTx>]) {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use alloy_primitives::{Address, U256};
 
-use super::entry::PoolTx;
+use super::entry::{Fees, PoolTx};
 
 /// One sender's transactions and what of its account decides about them.
 ///
 /// From the account's nonce on, transactions are *contiguous* up to the first gap, and *ready* up
-/// to the first that the base fee or the balance holds back.
+/// to the first that the fees or the balance hold back.
 #[derive(Debug)]
 pub(crate) struct SenderQueue {
     /// The account's nonce in the staged state.
@@ -21,6 +21,8 @@ pub(crate) struct SenderQueue {
     /// Whether the account has code, which means an EIP-7702 delegation.
     pub(crate) delegated: bool,
     pub(crate) txs: BTreeMap<u64, Arc<PoolTx>>,
+    /// Those among them that carry blobs.
+    pub(crate) with_blobs: usize,
     /// Transactions without a gap.
     pub(crate) contiguous: usize,
     /// Cost of these in wei.
@@ -59,6 +61,7 @@ impl SenderQueue {
             balance,
             delegated,
             txs: BTreeMap::new(),
+            with_blobs: 0,
             contiguous: 0,
             contiguous_cost: U256::ZERO,
             ready: 0,
@@ -72,22 +75,23 @@ impl SenderQueue {
     }
 
     /// Adds or replaces a transaction and returns the replaced one.
-    pub(crate) fn insert(&mut self, tx: Arc<PoolTx>, base_fee: u64) -> Option<Arc<PoolTx>> {
+    pub(crate) fn insert(&mut self, tx: Arc<PoolTx>, fees: Fees) -> Option<Arc<PoolTx>> {
         let nonce = tx.tx.nonce();
         self.fee_min = self.fee_min.min(tx.fee_cap);
+        self.with_blobs += usize::from(tx.has_blobs());
         let old = self.txs.insert(nonce, tx);
         if old.is_some() {
-            self.recount(base_fee);
+            self.recount(fees);
         } else {
-            self.extend(base_fee);
+            self.extend(fees);
         }
         old
     }
 
     /// Removes a transaction.
-    pub(crate) fn remove(&mut self, nonce: u64, base_fee: u64) -> Option<Arc<PoolTx>> {
+    pub(crate) fn remove(&mut self, nonce: u64, fees: Fees) -> Option<Arc<PoolTx>> {
         let old = self.txs.remove(&nonce)?;
-        self.recount(base_fee);
+        self.recount(fees);
         Some(old)
     }
 
@@ -98,7 +102,7 @@ impl SenderQueue {
         nonce: u64,
         balance: U256,
         delegated: bool,
-        base_fee: u64,
+        fees: Fees,
     ) -> Vec<Arc<PoolTx>> {
         (self.nonce, self.balance, self.delegated) = (nonce, balance, delegated);
         let kept = self.txs.split_off(&nonce);
@@ -110,25 +114,26 @@ impl SenderQueue {
             let unpayable: BTreeMap<_, _> = unpayable;
             dropped.extend(unpayable.into_values());
         }
-        self.recount(base_fee);
+        self.recount(fees);
         dropped
     }
 
     /// Counts anew what is contiguous and ready.
-    pub(crate) fn recount(&mut self, base_fee: u64) {
+    pub(crate) fn recount(&mut self, fees: Fees) {
         (self.contiguous, self.contiguous_cost) = (0, U256::ZERO);
         self.fee_min = self.txs.values().map(|tx| tx.fee_cap).min().unwrap_or(u128::MAX);
-        self.recount_ready(base_fee);
+        self.with_blobs = self.txs.values().filter(|tx| tx.has_blobs()).count();
+        self.recount_ready(fees);
     }
 
-    /// Counts anew what is ready, after a change of the base fee.
-    pub(crate) fn recount_ready(&mut self, base_fee: u64) {
+    /// Counts anew what is ready, after a change of the fees.
+    pub(crate) fn recount_ready(&mut self, fees: Fees) {
         (self.ready, self.ready_cost, self.ready_fee_min) = (0, U256::ZERO, u128::MAX);
-        self.extend(base_fee);
+        self.extend(fees);
     }
 
     /// Goes on counting from where the counts stand.
-    fn extend(&mut self, base_fee: u64) {
+    fn extend(&mut self, fees: Fees) {
         for (nonce, tx) in self.txs.range(self.nonce.saturating_add(self.contiguous as u64)..) {
             if *nonce != self.nonce + self.contiguous as u64 {
                 break;
@@ -140,11 +145,11 @@ impl SenderQueue {
         let first = self.nonce.saturating_add(self.ready as u64);
         for (_, tx) in self.txs.range(first..).take(self.contiguous - self.ready) {
             let cost = self.ready_cost.saturating_add(tx.cost);
-            if tx.tip_at(base_fee).is_none() {
+            if tx.tip_at(fees.base).is_none() {
                 self.blocked_fee = Some(tx.fee_cap);
                 break;
             }
-            if cost > self.balance {
+            if !tx.pays_blobs(fees.blob) || cost > self.balance {
                 break;
             }
             self.ready += 1;

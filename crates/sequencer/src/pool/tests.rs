@@ -156,7 +156,8 @@ fn account_limits() {
     assert_eq!(refusal(&pool, transfer(2, 1).recovered()), expected);
     let (pool, _) = {
         let config = PoolConfig { delegated_txs_max: 1, ..PoolConfig::default() };
-        (Pool::new(config, crate::testing::spec(), store, 1_000_000), ())
+        let blobs = Arc::new(BlobStore::open(config.blobs.clone(), 0).unwrap());
+        (Pool::new(config, crate::testing::spec(), store, blobs, 1_000_000), ())
     };
     add(&pool, transfer(2, 0).recovered()).unwrap();
     let expected = "in-flight transaction limit reached for delegated accounts";
@@ -202,14 +203,14 @@ fn base_fee_decides_what_is_ready() {
     add(&pool, transfer(1, 1).fees(2 * MWEI, 1).recovered()).unwrap();
     add(&pool, transfer(1, 2).fees(5 * MWEI, 1).recovered()).unwrap();
     assert_eq!(status(&pool), (3, 0));
-    pool.set_base_fee(3_000_000);
+    pool.set_fees(3_000_000);
     assert_eq!(status(&pool), (1, 2));
     // Wallets go on counting from what is there.
     assert_eq!(pool.next_nonce(&account(1)), Some(3));
-    pool.set_base_fee(6_000_000);
+    pool.set_fees(6_000_000);
     assert_eq!(status(&pool), (0, 3));
     assert!(pool.best(room(9)).is_empty());
-    pool.set_base_fee(2_000_000);
+    pool.set_fees(2_000_000);
     assert_eq!(status(&pool), (3, 0));
 }
 
@@ -230,7 +231,7 @@ fn best_is_by_tip_then_by_arrival_and_in_nonce_order() {
     let order = [2, 4, 0, 1, 3].map(|at: usize| txs[at].clone());
     assert_eq!(pool.best(room(9)), order);
     assert_eq!(pool.best(room(2)), order[..2]);
-    let bytes = txs[2].encode_2718_len();
+    let bytes = txs[2].encode_2718_len() + crate::pool::TX_OVERHEAD_BYTES;
     assert_eq!(pool.best(Room { bytes, ..room(9) }), order[..1]);
     assert!(pool.best(Room { gas: 20_999, ..room(9) }).is_empty());
 }
@@ -520,7 +521,7 @@ proptest! {
                     let state = SenderState { nonce: 0, balance, delegated: false };
                     let _ = core.add(PoolTx::new(tx, U256::ZERO, false), state);
                 }
-                Event::Block { base_fee, .. } => core.set_base_fee(base_fee),
+                Event::Block { base_fee, .. } => core.set_fees(base_fee.into()),
                 _ => {}
             }
             let status = core.status();
