@@ -72,7 +72,7 @@ fn print_snapshot(what: &str, info: &SnapshotInfo) {
 }
 
 fn config(flags: &ConfigFlags) -> Result<(PathBuf, NodeConfig), String> {
-    let config = NodeConfig::load(flags).map_err(|error| error.to_string())?;
+    let config = NodeConfig::default().load(flags).map_err(|error| error.to_string())?;
     if config.datadir.is_empty() {
         return Err("no database: name its folder with --datadir".into());
     }

@@ -8,14 +8,14 @@ use crate::{Outcome, logging};
 
 /// Prints the configuration that a node would run with.
 pub(crate) fn print_config(flags: &ConfigFlags) -> Outcome {
-    let config = NodeConfig::load(flags).map_err(|error| error.to_string())?;
+    let config = NodeConfig::default().load(flags).map_err(|error| error.to_string())?;
     print!("{}", config.to_toml());
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs a development chain until Ctrl-C, SIGTERM or a failure.
 pub(crate) fn run(flags: &ConfigFlags) -> Outcome {
-    let config = NodeConfig::load(flags).map_err(|error| error.to_string())?;
+    let config = NodeConfig::default().load(flags).map_err(|error| error.to_string())?;
     logging::start(&config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .thread_name("rpc")

@@ -118,7 +118,7 @@ fn command(program: &Program, port: u16, block_time: f64, datadir: &Path) -> Com
     match program {
         Program::Jovay(path) => {
             let mut command = Command::new(path);
-            command.args(["dev", "--port", &port, "--log", "warn"]);
+            command.args(["dev", "--no-l1", "--port", &port, "--log", "warn"]);
             command.args(["--block-time", &block_time.to_string(), "--datadir"]).arg(datadir);
             command
         }

@@ -1,32 +1,28 @@
-//! Storage and sequencer as the RPC server sees them.
+//! Storage, and what stands before it, as the RPC server sees them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use futures_util::future::BoxFuture;
 use jovay_evm::{BlockEnv, BlockHashes, ChainSpec};
-use jovay_rpc::{BlockTags, ChainApi, ChainError, DevApi, PoolContent, PoolStatus, SubmitError};
-use jovay_sequencer::{PoolError, Sequencer};
+use jovay_rpc::{
+    BlockTags, ChainApi, ChainError, DevApi, PoolContent, PoolStatus, RollupApi, SubmitError,
+    SyncStatus, TagSource,
+};
 use jovay_state::{AccountProof, ChainStore, SealOutcome, StateView};
 use jovay_storage::{Chain, ChainError as StorageError};
 use jovay_types::{RecoveredTx, SealedBlock, StateDiff, TxReceipt};
 use tokio::sync::broadcast;
 
-use crate::dev::DevChain;
+use crate::front::Front;
 
 /// The chain that the RPC server serves.
 pub(crate) struct NodeChain {
     pub(crate) spec: Arc<ChainSpec>,
     pub(crate) store: Arc<Chain>,
-    pub(crate) sequencer: Arc<Sequencer>,
-    pub(crate) dev: Option<DevChain>,
-}
-
-/// JSON-RPC code of a refused transaction (geth's).
-const CODE_REFUSED: i32 = -32_000;
-
-pub(crate) fn refused(error: PoolError) -> SubmitError {
-    SubmitError { code: CODE_REFUSED, message: error.to_string() }
+    pub(crate) front: Box<dyn Front>,
+    pub(crate) tags: OnceLock<Arc<dyn TagSource>>,
+    pub(crate) rollup: OnceLock<Arc<dyn RollupApi>>,
 }
 
 fn unavailable(error: StorageError) -> ChainError {
@@ -44,9 +40,12 @@ impl ChainApi for NodeChain {
     }
 
     fn tags(&self) -> BlockTags {
-        // Until L1 is connected, what is durable is all the safety and finality there is.
         let latest = self.store.head().number();
-        BlockTags { latest, safe: latest, finalized: latest }
+        match self.tags.get() {
+            Some(source) => source.tags(latest),
+            // Without L1, what is durable is all the safety and finality there is.
+            None => BlockTags { latest, safe: latest, finalized: latest },
+        }
     }
 
     fn oldest_state(&self) -> u64 {
@@ -113,47 +112,50 @@ impl ChainApi for NodeChain {
     }
 
     fn hashes(&self) -> Arc<dyn BlockHashes> {
-        self.sequencer.hashes()
+        self.front.hashes()
     }
 
     fn next_block_env(&self) -> BlockEnv {
-        self.sequencer.next_block_env()
+        self.front.next_block_env()
     }
 
     fn submit_many(&self, raws: Vec<Bytes>) -> BoxFuture<'_, Vec<Result<B256, SubmitError>>> {
-        Box::pin(async move {
-            let answers = self.sequencer.submit_many(raws).await.into_iter();
-            answers.map(|answer| answer.map_err(refused)).collect()
-        })
+        self.front.submit_many(raws)
     }
 
     fn pool_nonce(&self, sender: &Address) -> Option<u64> {
-        self.sequencer.pool().next_nonce(sender)
+        self.front.pool_nonce(sender)
     }
 
     fn pool_get(&self, hash: &B256) -> Option<Arc<RecoveredTx>> {
-        self.sequencer.pool().get(hash)
+        self.front.pool_get(hash)
     }
 
     fn pool_status(&self) -> PoolStatus {
-        let status = self.sequencer.pool().status();
-        PoolStatus { pending: status.pending, queued: status.queued }
+        self.front.pool_status()
     }
 
     fn pool_content(&self, sender: Option<&Address>) -> PoolContent {
-        let content = self.sequencer.pool().content(sender);
-        PoolContent { pending: content.pending, queued: content.queued }
+        self.front.pool_content(sender)
     }
 
     fn subscribe_blocks(&self) -> broadcast::Receiver<SealOutcome> {
-        self.sequencer.subscribe_blocks()
+        self.front.subscribe_blocks()
     }
 
     fn subscribe_pending(&self) -> broadcast::Receiver<Arc<RecoveredTx>> {
-        self.sequencer.pool().subscribe()
+        self.front.subscribe_pending()
+    }
+
+    fn syncing(&self) -> Option<SyncStatus> {
+        self.front.syncing(self.store.head().number())
+    }
+
+    fn rollup(&self) -> Option<Arc<dyn RollupApi>> {
+        self.rollup.get().cloned()
     }
 
     fn dev(&self) -> Option<&dyn DevApi> {
-        self.dev.as_ref().map(|dev| dev as &dyn DevApi)
+        self.front.dev()
     }
 }

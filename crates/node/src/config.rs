@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jovay_da::DataLayerKind;
 use serde::{Deserialize, Serialize};
 
 /// Why a configuration cannot be used.
@@ -129,6 +130,38 @@ settings! {
     /// Let contracts exceed EIP-170's size (development only)
     disable_code_size_limit: bool = false, "JOVAY_DISABLE_CODE_SIZE_LIMIT",
         (num_args = 0..=1, require_equals = true, default_missing_value = "true");
+    /// JSON-RPC of the L1 node (http or https)
+    l1_rpc: String = String::new(), "JOVAY_L1_RPC";
+    /// Beacon API of the L1 node, where blobs come from (http or https)
+    l1_beacon: String = String::new(), "JOVAY_L1_BEACON";
+    /// Addresses file that `jovay deploy` wrote
+    addresses: String = String::new(), "JOVAY_ADDRESSES";
+    /// L1 block up to which deposits are taken: latest, safe or finalized
+    l1_tag: String = String::from("safe"), "JOVAY_L1_TAG";
+    /// L1 blocks that must follow a deposit's besides
+    l1_confirmations: u64 = 0, "JOVAY_L1_CONFIRMATIONS";
+    /// Key that commits batches: file:PATH, keystore:PATH or env:NAME
+    batcher_key: String = String::new(), "JOVAY_BATCHER_KEY";
+    /// Key that reports L1 prices on L2: file:PATH, keystore:PATH or env:NAME
+    feeder_key: String = String::new(), "JOVAY_FEEDER_KEY";
+    /// Seconds after which an open batch is closed
+    batch_age: u64 = 300, "JOVAY_BATCH_AGE";
+    /// Blobs of a batch at most; L1 allows 6 in a transaction
+    batch_blobs: usize = 6, "JOVAY_BATCH_BLOBS";
+    /// Archive of blobs: a folder, or the URL of an object store; empty keeps none
+    blob_archive: String = String::new(), "JOVAY_BLOB_ARCHIVE";
+    /// Object store of a chain whose data is anchored: a folder or a URL
+    data_store: String = String::new(), "JOVAY_DATA_STORE";
+    /// Where a new development chain keeps its batches: blobs, calldata or anchored. Elsewhere
+    /// `jovay deploy` decides
+    data_layer: String = String::from("blobs"), "JOVAY_DATA_LAYER";
+    /// Run without an L1 (development only)
+    no_l1: bool = false, "JOVAY_NO_L1",
+        (num_args = 0..=1, require_equals = true, default_missing_value = "true");
+    /// Port of the development L1; 0 picks a free one
+    l1_port: u16 = 18_545, "JOVAY_L1_PORT";
+    /// Seconds between blocks of the development L1
+    l1_block_time: f64 = 1.0, "JOVAY_L1_BLOCK_TIME";
     /// L1 base fee in wei that the L1 data fee is computed from until L1 is connected
     l1_base_fee: u64 = 0, "JOVAY_L1_BASE_FEE";
     /// L1 blob base fee in wei that the L1 data fee is computed from until L1 is connected
@@ -155,33 +188,46 @@ impl<T: std::str::FromStr> std::str::FromStr for Flag<T> {
 /// The longest block time and heartbeat that make sense, in seconds.
 const INTERVAL_MAX_S: f64 = 3_600.0;
 
+/// Most blobs of a transaction (EIP-7594).
+const BLOBS_MAX: usize = 6;
+
 impl NodeConfig {
-    /// Defaults, overridden by the TOML file that `flags` names, overridden by the environment
+    /// The defaults of a development chain: what a person watches happens within seconds.
+    pub fn development() -> Self {
+        Self { batch_age: 5, l1_tag: "latest".into(), ..Self::default() }
+    }
+
+    /// `self`, overridden by the TOML file that `flags` names, overridden by the environment
     /// and by `flags`.
     ///
     /// # Errors
     /// The file is unreadable or has an unknown key, or a value is out of range.
-    pub fn load(flags: &ConfigFlags) -> Result<Self, ConfigError> {
+    pub fn load(self, flags: &ConfigFlags) -> Result<Self, ConfigError> {
         let mut config = match &flags.config {
-            Some(path) => Self::read(path)?,
-            None => Self::default(),
+            Some(path) => self.read(path)?,
+            None => self,
         };
         flags.apply(&mut config);
         config.check()?;
         Ok(config)
     }
 
-    /// The configuration in a TOML file.
+    /// `self`, overridden by a TOML file.
     ///
     /// # Errors
     /// The file is unreadable, is not TOML, or has an unknown key.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|error| ConfigError::Parse {
+    pub fn read(self, path: &Path) -> Result<Self, ConfigError> {
+        let parse = |error: &dyn std::fmt::Display| ConfigError::Parse {
             path: path.into(),
             message: error.to_string().trim_end().to_owned(),
-        })
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        // By itself first: then an error names its line.
+        toml::from_str::<Self>(&text).map_err(|error| parse(&error))?;
+        let mut values = toml::Table::try_from(&self).map_err(|error| parse(&error))?;
+        values.extend(text.parse::<toml::Table>().map_err(|error| parse(&error))?);
+        values.try_into().map_err(|error| parse(&error))
     }
 
     /// A commented TOML file with every setting at the value it has here.
@@ -206,6 +252,21 @@ impl NodeConfig {
         }
         if !(1..=crate::dev_accounts::DEV_ACCOUNTS.len()).contains(&self.accounts) {
             return refuse("accounts", "must be 1 to 20");
+        }
+        if !matches!(self.l1_tag.as_str(), "latest" | "safe" | "finalized") {
+            return refuse("l1_tag", "must be latest, safe or finalized");
+        }
+        if let Err(message) = self.data_layer.parse::<DataLayerKind>() {
+            return refuse("data_layer", &message);
+        }
+        if !(1.0..=INTERVAL_MAX_S).contains(&self.l1_block_time) {
+            return refuse("l1_block_time", "must be 1 to 3600 seconds");
+        }
+        if self.batch_age == 0 {
+            return refuse("batch_age", "must be at least 1 second");
+        }
+        if !(1..=BLOBS_MAX).contains(&self.batch_blobs) {
+            return refuse("batch_blobs", "must be 1 to 6, EIP-7594's maximum per transaction");
         }
         if self.chain_id == 0 {
             return refuse("chain_id", "must not be 0");
@@ -239,7 +300,7 @@ mod tests {
     fn unknown_keys_are_errors() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "portt = 1\n").unwrap();
-        let error = NodeConfig::read(file.path()).unwrap_err().to_string();
+        let error = NodeConfig::default().read(file.path()).unwrap_err().to_string();
         assert!(error.contains("unknown field `portt`"), "{error}");
     }
 
@@ -252,9 +313,11 @@ mod tests {
             port: Some("2".parse().unwrap()),
             ..Default::default()
         };
-        let config = NodeConfig::load(&flags).unwrap();
+        let config = NodeConfig::default().load(&flags).unwrap();
         assert_eq!((config.port, config.chain_id), (2, 7));
+        let development = NodeConfig::development().load(&flags).unwrap();
+        assert_eq!((development.port, development.chain_id, development.batch_age), (2, 7, 5));
         flags.block_time = Some("-1".parse().unwrap());
-        assert!(NodeConfig::load(&flags).unwrap_err().to_string().contains("block_time"));
+        assert!(NodeConfig::default().load(&flags).unwrap_err().to_string().contains("block_time"));
     }
 }

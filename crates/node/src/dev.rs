@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
-use jovay_rpc::{ChainError, DevApi, MineOptions, SubmitError};
-use jovay_sequencer::{MineRequest, Sequencer, SequencerError};
+use jovay_rpc::{ChainError, DevApi, MineOptions, ReorgOptions, SubmitError};
+use jovay_sequencer::{MineRequest, ReorgRequest, Sequencer, SequencerError};
 use jovay_types::{Account, RecoveredTx};
 use parking_lot::RwLock;
 
 use crate::DEV_ACCOUNTS;
-use crate::chain::refused;
+use crate::finality::DepthTags;
+use crate::front::refused;
 
 /// Accounts that may be impersonated at the same time.
 const IMPERSONATED_MAX: usize = 10_000;
@@ -23,16 +24,24 @@ pub(crate) struct DevChain {
     accounts: usize,
     /// Whether each transaction is sealed as it arrives, so that a sender can wait for its block.
     instant: bool,
+    /// Where the tags follow the last block at a distance.
+    finality: Option<Arc<DepthTags>>,
     impersonated: RwLock<HashSet<Address>>,
     everyone: AtomicBool,
 }
 
 impl DevChain {
-    pub(crate) fn new(sequencer: Arc<Sequencer>, accounts: usize, instant: bool) -> Self {
+    pub(crate) fn new(
+        sequencer: Arc<Sequencer>,
+        accounts: usize,
+        instant: bool,
+        finality: Option<Arc<DepthTags>>,
+    ) -> Self {
         Self {
             sequencer,
             accounts,
             instant,
+            finality,
             impersonated: RwLock::default(),
             everyone: AtomicBool::new(false),
         }
@@ -111,6 +120,21 @@ impl DevApi for DevChain {
 
     fn set_next_base_fee(&self, wei: u64) -> Result<(), ChainError> {
         self.sequencer.set_next_base_fee(wei).map_err(failed)
+    }
+
+    fn set_next_blob_base_fee(&self, wei: u64) -> Result<(), ChainError> {
+        self.sequencer.set_next_blob_base_fee(wei).map_err(failed)
+    }
+
+    fn reorg(&self, options: ReorgOptions) -> Result<(), ChainError> {
+        let ReorgOptions { depth, transactions, forget } = options;
+        self.sequencer.reorg(ReorgRequest { depth, transactions, forget }).map_err(failed)
+    }
+
+    fn set_finality(&self, safe_depth: u64, finalized_depth: u64) -> Result<(), ChainError> {
+        let none = || ChainError::Backend("the tags of this chain follow its L1".into());
+        self.finality.as_ref().ok_or_else(none)?.set(safe_depth, finalized_depth);
+        Ok(())
     }
 
     fn set_coinbase(&self, address: Address) -> Result<(), ChainError> {

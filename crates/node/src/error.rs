@@ -27,6 +27,9 @@ pub enum NodeError {
         /// What is wrong in it.
         message: String,
     },
+    /// The addresses file does not fit this build.
+    #[error("addresses file: {0}")]
+    Deployment(String),
     /// The database cannot be used.
     #[error("database: {0}")]
     Store(String),
@@ -51,6 +54,12 @@ pub enum NodeError {
     /// The sequencer cannot start.
     #[error("sequencer: {0}")]
     Sequencer(String),
+    /// What joins the chain with L1 cannot start.
+    #[error("L1: {0}")]
+    L1(String),
+    /// A replica cannot follow what it was told to.
+    #[error("replica: {0}")]
+    Replica(String),
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}; another node may be running there, try --port")]
     Listen {

@@ -9,9 +9,10 @@ use jovay_evm::{
     BlockEnv, BlockExecutor, BlockHashes, BlockJob, ChainSpec, ExecuteMode, IntermediateRoot,
     SerialExecutor, check_outcome,
 };
-use jovay_state::{ChainStore, StateError};
+use jovay_state::{ChainStore, SealOutcome, StateError};
 use jovay_storage::Chain;
 use jovay_types::{Block, SealedBlock, StateDiff};
+use tokio::sync::broadcast;
 
 use crate::NodeError;
 
@@ -28,11 +29,8 @@ pub(crate) fn import(
 ) -> Result<u64, NodeError> {
     let file =
         std::fs::read(path).map_err(|source| NodeError::Read { path: path.into(), source })?;
-    let mut importer = Importer {
-        executor: SerialExecutor::new(spec.clone()),
-        spec: spec.clone(),
-        chain: chain.clone(),
-    };
+    let (told, _) = broadcast::channel(1);
+    let mut importer = Importer::new(spec.clone(), chain.clone(), told);
     let mut rest = file.as_slice();
     let mut imported = 0;
     while !rest.is_empty() {
@@ -46,21 +44,68 @@ pub(crate) fn import(
         if number <= chain.head().number() {
             continue;
         }
-        importer.extend(block).map_err(|message| NodeError::Import { number, message })?;
+        let block = block.recover().map_err(|error| error.to_string());
+        block
+            .and_then(|block| importer.extend(block))
+            .map_err(|message| NodeError::Import { number, message })?;
         imported += 1;
     }
     Ok(imported)
 }
 
-struct Importer {
+/// Adds blocks that others built.
+pub(crate) struct Importer {
     spec: Arc<ChainSpec>,
     chain: Arc<Chain>,
     executor: SerialExecutor,
+    told: broadcast::Sender<SealOutcome>,
 }
 
 impl Importer {
-    fn extend(&mut self, block: Block) -> Result<(), String> {
-        let block = block.recover().map_err(|error| error.to_string())?;
+    /// Adds to `chain`; `told` hears of every block.
+    pub(crate) fn new(
+        spec: Arc<ChainSpec>,
+        chain: Arc<Chain>,
+        told: broadcast::Sender<SealOutcome>,
+    ) -> Self {
+        Self { executor: SerialExecutor::new(spec.clone()), spec, chain, told }
+    }
+
+    /// Adds a block of the L2, whose header must be what the rules give: nothing is left to
+    /// whoever built it but timestamp and gas limit. Its L1 messages must be the next ones.
+    ///
+    /// # Errors
+    /// As [`Self::extend`].
+    pub(crate) fn extend_by_rules(&mut self, block: SealedBlock) -> Result<(), String> {
+        let (header, parent) = (&block.header, self.chain.head());
+        let before = self.chain.l1_position().map_err(|error| error.to_string())?;
+        if header.number != parent.number() + 1 || header.timestamp < parent.header.timestamp {
+            return Err(format!("it does not follow block {}", parent.number()));
+        }
+        let (timestamp, gas_limit) = (header.timestamp, header.gas_limit);
+        let ruled = self.spec.next_block(&parent.header, timestamp, gas_limit, before.rolling_hash);
+        let told = BlockEnv::from(header);
+        if told != ruled {
+            return Err(format!("its header is {told:?}, the rules give {ruled:?}"));
+        }
+        let mut messages = block.transactions.iter().map(|tx| tx.as_l1_message());
+        let first = messages.by_ref().map_while(|message| message);
+        let taken = first.zip(before.next..).try_fold((), |(), (message, next)| {
+            let index = message.queue_index;
+            if index == next { Ok(()) } else { Err(format!("L1 message {index}, {next} is next")) }
+        });
+        taken?;
+        if messages.any(|message| message.is_some()) {
+            return Err("an L1 message stands behind another transaction".into());
+        }
+        self.extend(block)
+    }
+
+    /// Executes `block`, which must come out as it says, and adds it behind the head.
+    ///
+    /// # Errors
+    /// What is wrong with it, or with the disk. The chain is as before.
+    pub(crate) fn extend(&mut self, block: SealedBlock) -> Result<(), String> {
         let parent = self.chain.head();
         if block.header.parent_hash != parent.hash {
             return Err(format!(
@@ -80,7 +125,10 @@ impl Importer {
             self.chain.revert_to(parent.number()).map_err(failed)?;
             return Err(difference(&block, &sealed.block));
         }
-        self.chain.publish(&sealed).map_err(failed)
+        self.chain.publish(&sealed).map_err(failed)?;
+        // Nobody may be listening.
+        let _ = self.told.send(sealed);
+        Ok(())
     }
 
     fn execute(&mut self, block: &SealedBlock) -> Result<jovay_types::ExecutedBlock, String> {
@@ -93,7 +141,7 @@ impl Importer {
             ommers: &block.ommers,
             withdrawals: block.withdrawals.as_deref(),
             state: &*state,
-            hashes: &PublishedHashes(&self.chain),
+            hashes: &PublishedHashes(self.chain.clone()),
             mode: ExecuteMode::Replay,
             stop: &|| false,
             roots: Some(&roots),
@@ -118,9 +166,10 @@ fn difference(told: &SealedBlock, found: &SealedBlock) -> String {
     format!("invalid {name}: the block says {told}, execution gives {found}")
 }
 
-struct PublishedHashes<'a>(&'a Chain);
+/// Hashes of blocks of a chain whose blocks are published one by one.
+pub(crate) struct PublishedHashes(pub(crate) Arc<Chain>);
 
-impl BlockHashes for PublishedHashes<'_> {
+impl BlockHashes for PublishedHashes {
     fn block_hash(&self, number: u64) -> Result<B256, StateError> {
         let hash = self.0.sealed_hash(number).map_err(|e| StateError::Backend(e.to_string()))?;
         hash.ok_or_else(|| StateError::Missing { what: "block hash", key: number.to_string() })

@@ -54,6 +54,33 @@ pub(crate) struct Health {
     /// Why the chain has stopped; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failure: Option<String>,
+    /// What an operator must look at although the chain runs, such as an L1 that took executed
+    /// deposits back; absent if there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) alarms: Vec<String>,
+    /// How a replica stands; absent where blocks are made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sync: Option<SyncHealth>,
+}
+
+/// How a replica stands towards the chain that it follows.
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SyncHealth {
+    /// Whether it is behind, or does not know.
+    pub(crate) syncing: bool,
+    /// The feed's last block.
+    pub(crate) feed_head: Option<u64>,
+    /// Seconds since the feed was heard.
+    #[serde(rename = "feedAgeSeconds")]
+    pub(crate) feed_age_s: Option<u64>,
+    /// Seconds since L1 was read.
+    #[serde(rename = "l1AgeSeconds")]
+    pub(crate) l1_age_s: Option<u64>,
+    /// The last block that L1 has and that is equal here.
+    pub(crate) safe_block: u64,
+    /// The same where L1 is final.
+    pub(crate) finalized_block: u64,
 }
 
 fn axum_json(health: &Health) -> ([(header::HeaderName, &'static str); 1], String) {

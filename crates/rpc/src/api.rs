@@ -11,6 +11,7 @@ use jovay_state::{AccountProof, SealOutcome, StateError, StateView};
 use jovay_types::{Account, RecoveredTx, SealedBlock, StateDiff, TxReceipt};
 use tokio::sync::broadcast;
 
+use crate::RollupApi;
 use crate::error::INTERNAL_ERROR;
 
 /// Why the chain could not answer.
@@ -46,6 +47,24 @@ pub struct BlockTags {
     pub safe: u64,
     /// Last block whose data is final on L1 (without L1: what is durable).
     pub finalized: u64,
+}
+
+/// Says how far L1 has come with the chain.
+pub trait TagSource: Send + Sync + 'static {
+    /// Where the tags stand when `latest` is the last published block. `safe` and `finalized` are
+    /// never beyond it.
+    fn tags(&self, latest: u64) -> BlockTags;
+}
+
+/// How far a node that follows a chain has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncStatus {
+    /// The last block here when it began to catch up.
+    pub starting: u64,
+    /// The last block here.
+    pub current: u64,
+    /// The last block that it has heard of.
+    pub highest: u64,
 }
 
 /// Why a transaction was refused: geth's message.
@@ -199,6 +218,17 @@ pub trait ChainApi: Send + Sync + 'static {
     /// Transactions that enter the pool from now on.
     fn subscribe_pending(&self) -> broadcast::Receiver<Arc<RecoveredTx>>;
 
+    /// The rollup's side; `None` without an L1.
+    fn rollup(&self) -> Option<Arc<dyn RollupApi>> {
+        None
+    }
+
+    /// How far the node is behind the chain that it follows; `None` if it makes the chain, or
+    /// follows it without delay.
+    fn syncing(&self) -> Option<SyncStatus> {
+        None
+    }
+
     /// The controls of a development chain; `None` on any other.
     fn dev(&self) -> Option<&dyn DevApi> {
         None
@@ -214,6 +244,17 @@ pub struct MineOptions {
     pub interval_s: Option<u64>,
     /// Timestamp of the first.
     pub timestamp: Option<u64>,
+}
+
+/// A reorg: which blocks go and what comes instead.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReorgOptions {
+    /// How many blocks go; as many come.
+    pub depth: u64,
+    /// Signed transactions of the new blocks, each with the place of its block, from 0.
+    pub transactions: Vec<(Bytes, u64)>,
+    /// Forget the transactions of the blocks that go, which otherwise return to the pool.
+    pub forget: bool,
 }
 
 /// Controls of a development chain. Each takes effect before it returns: a changed account is
@@ -278,6 +319,24 @@ pub trait DevApi: Send + Sync {
 
     /// Sets the base fee of the next block, in wei.
     fn set_next_base_fee(&self, wei: u64) -> Result<(), ChainError>;
+
+    /// Sets the blob base fee of the next block, in wei, to the lowest possible one from `wei` on.
+    ///
+    /// # Errors
+    /// The chain has no blobs.
+    fn set_next_blob_base_fee(&self, wei: u64) -> Result<(), ChainError>;
+
+    /// Takes the last blocks back and builds others in their place.
+    ///
+    /// # Errors
+    /// There are not so many blocks, or a transaction is refused.
+    fn reorg(&self, options: ReorgOptions) -> Result<(), ChainError>;
+
+    /// Sets how many blocks `safe` and `finalized` are behind the last block.
+    ///
+    /// # Errors
+    /// The tags follow something else.
+    fn set_finality(&self, safe_depth: u64, finalized_depth: u64) -> Result<(), ChainError>;
 
     /// Sets the fee recipient.
     fn set_coinbase(&self, address: Address) -> Result<(), ChainError>;

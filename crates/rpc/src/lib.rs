@@ -1,7 +1,7 @@
 //! JSON-RPC over HTTP and WebSocket on one port.
 //!
 //! **What it is.** The server with its limits, and the methods: `eth`, `net`, `web3`, `txpool`,
-//! `debug`, `trace`, `ots`, and on development chains `evm`, `anvil`, `hardhat`.
+//! `debug`, `trace`, `ots`, `jovay`, and on development chains `evm`, `anvil`, `hardhat`.
 //!
 //! **What it is not.** It knows no sequencer and no database: it sees a [`ChainApi`].
 //!
@@ -19,6 +19,7 @@ mod dev;
 pub mod error;
 mod eth;
 mod fresh_id;
+pub mod jovay;
 mod ots;
 pub mod params;
 pub mod registry;
@@ -31,10 +32,12 @@ mod txpool;
 mod web3;
 
 pub use api::{
-    BlockTags, ChainApi, ChainError, DevApi, MineOptions, PoolContent, PoolStatus, SubmitError,
+    BlockTags, ChainApi, ChainError, DevApi, MineOptions, PoolContent, PoolStatus, ReorgOptions,
+    SubmitError, SyncStatus, TagSource,
 };
 pub use config::RpcConfig;
 pub use context::Context;
 pub use error::RpcError;
+pub use jovay::{RollupApi, RollupError};
 pub use registry::{Method, Registry, openrpc_document};
 pub use server::{Dispatcher, RpcServer};

@@ -179,14 +179,7 @@ impl CallRun {
     /// # Errors
     /// The state could not be read.
     pub(crate) fn l1_data_fee(&self, message: &CallMessage) -> Result<U256, RpcError> {
-        if !self.spec.is_l2() {
-            return Ok(U256::ZERO);
-        }
-        let mut db = EvmDb::new(&self.state, &*self.hashes);
-        let prices = L1GasPrices::read(&mut db).map_err(|error| RpcError::from(error.0))?;
-        if prices.is_free() {
-            return Ok(U256::ZERO);
-        }
+        let Some(prices) = self.l1_prices()? else { return Ok(U256::ZERO) };
         let mut raw = Vec::new();
         alloy_eips::eip2718::Encodable2718::encode_2718(
             &message.unsigned(self.spec.chain_id),
@@ -194,6 +187,25 @@ impl CallRun {
         );
         // The signature, which compresses to nothing less, is not there yet.
         Ok(prices.fee(estimated_size(&raw) + SIGNATURE_BYTES))
+    }
+
+    /// The L1 data fee in wei of the signed transaction with the encoding `raw`; zero where there is
+    /// none.
+    ///
+    /// # Errors
+    /// The state could not be read.
+    pub(crate) fn l1_data_fee_of(&self, raw: &[u8]) -> Result<U256, RpcError> {
+        Ok(self.l1_prices()?.map_or(U256::ZERO, |prices| prices.fee(estimated_size(raw))))
+    }
+
+    /// L1's prices here; `None` where data costs nothing.
+    fn l1_prices(&self) -> Result<Option<L1GasPrices>, RpcError> {
+        if !self.spec.is_l2() {
+            return Ok(None);
+        }
+        let mut db = EvmDb::new(&self.state, &*self.hashes);
+        let prices = L1GasPrices::read(&mut db).map_err(|error| RpcError::from(error.0))?;
+        Ok((!prices.is_free()).then_some(prices))
     }
 
     /// An EVM here, watched by `inspector`.

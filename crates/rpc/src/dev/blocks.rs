@@ -84,6 +84,14 @@ pub(super) fn methods() -> Vec<Method> {
                 Ok(true)
             })
     }));
+    methods.push(
+        Method::new("jovay_devSetNextBlobBaseFee", "Sets the blob base fee of the next block.")
+            .param("wei", schema::loose_number())
+            .ordered(|context, params| {
+                dev(context)?.set_next_blob_base_fee(number(params, 0)?).map_err(refused)?;
+                Ok(true)
+            }),
+    );
     methods.extend(aliases(&["anvil_setPrevRandao", "hardhat_setPrevRandao"], |name| {
         Method::new(name, "Sets PREVRANDAO of the next block.")
             .param("value", schema::hash())

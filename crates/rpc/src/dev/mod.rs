@@ -4,6 +4,7 @@ mod accounts;
 mod blocks;
 mod info;
 mod pool;
+mod reorg;
 mod time;
 
 use crate::registry::Method;
@@ -16,6 +17,7 @@ pub(crate) fn methods() -> Vec<Method> {
     methods.extend(blocks::methods());
     methods.extend(info::methods());
     methods.extend(pool::methods());
+    methods.extend(reorg::methods());
     methods.extend(time::methods());
     methods
 }

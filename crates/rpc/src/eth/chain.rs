@@ -17,9 +17,9 @@ pub(crate) fn methods() -> Vec<Method> {
         Method::new("eth_blockNumber", "Number of the latest block.")
             .returns("number", schema::quantity())
             .light(|context, _| Ok(U64::from(context.chain.tags().latest))),
-        Method::new("eth_syncing", "False: this node makes the chain.")
-            .returns("syncing", schema::boolean())
-            .light(|_, _| Ok(false)),
+        Method::new("eth_syncing", "How far the node is behind, or false.")
+            .returns("syncing", schema::any())
+            .light(|context, _| Ok(syncing(context))),
         Method::new("eth_accounts", "Accounts that the node signs for.")
             .returns("accounts", schema::array(schema::address()))
             .light(accounts),
@@ -39,6 +39,16 @@ pub(crate) fn methods() -> Vec<Method> {
             .returns("count", schema::quantity())
             .light(|_, _| Ok(U64::ZERO)),
     ]
+}
+
+/// `false` in a node that is where the chain is.
+fn syncing(context: &Context) -> Value {
+    let Some(status) = context.chain.syncing() else { return false.into() };
+    json!({
+        "startingBlock": U64::from(status.starting),
+        "currentBlock": U64::from(status.current),
+        "highestBlock": U64::from(status.highest),
+    })
 }
 
 fn accounts(context: &Context, _: &Params<'_>) -> Result<Vec<Address>, RpcError> {

@@ -1,6 +1,6 @@
 //! Filters: what a client polls for instead of subscribing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,9 @@ use crate::{Context, RpcError};
 /// Expired filters are swept out at most so often.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
+/// Blocks that a filter remembers, to see how far a chain went back.
+const TOLD_MAX: u64 = 128;
+
 /// Declarations.
 pub(crate) fn methods() -> Vec<Method> {
     let polled = |name, summary| {
@@ -36,13 +39,13 @@ pub(crate) fn methods() -> Vec<Method> {
             .light(|context, params| {
                 let filter: LogFilter = params.get(0)?;
                 let next = first_block(context, &filter)?;
-                context.filters.install(context, Kind::Logs { filter, next })
+                context.filters.install(context, Kind::Logs { filter, news: News::from(next) })
             }),
         Method::new("eth_newBlockFilter", "Installs a filter over hashes of new blocks.")
             .returns("filter", schema::string())
             .light(|context, _| {
                 let next = context.chain.tags().latest + 1;
-                context.filters.install(context, Kind::Blocks { next })
+                context.filters.install(context, Kind::Blocks { news: News::from(next) })
             }),
         Method::new("eth_newPendingTransactionFilter", "Installs a filter over the pool.")
             .optional("full", schema::boolean())
@@ -88,8 +91,8 @@ fn first_block(context: &Context, filter: &LogFilter) -> Result<u64, RpcError> {
 }
 
 enum Kind {
-    Logs { filter: LogFilter, next: u64 },
-    Blocks { next: u64 },
+    Logs { filter: LogFilter, news: News },
+    Blocks { news: News },
     Pending { full: bool, stream: Receiver<Arc<RecoveredTx>> },
 }
 
@@ -153,28 +156,62 @@ fn changes(context: &Context, params: &Params<'_>) -> Result<Items, RpcError> {
     let kind = context.filters.get(context, &id)?;
     let mut kind = kind.lock();
     match &mut *kind {
-        Kind::Logs { filter, next } => {
-            let (from, to) = new_blocks(context, next);
+        Kind::Logs { filter, news } => {
+            let (from, to) = news.range(context)?;
             let logs = search_range(context, filter, from, to)?;
-            *next = to + 1;
+            news.told(context, to)?;
             Ok(logs)
         }
-        Kind::Blocks { next } => {
-            let (from, to) = new_blocks(context, next);
+        Kind::Blocks { news } => {
+            let (from, to) = news.range(context)?;
             let hashes = block_hashes(context, from, to)?;
-            *next = to + 1;
+            news.told(context, to)?;
             hashes.iter().map(to_json).collect()
         }
         Kind::Pending { full, stream } => pending(stream, *full),
     }
 }
 
-/// Blocks since the last poll. On a development chain that went back, what is new begins again
-/// behind its head.
-fn new_blocks(context: &Context, next: &mut u64) -> (u64, u64) {
-    let latest = context.chain.tags().latest;
-    *next = (*next).min(latest + 1);
-    (*next, latest)
+/// Which blocks a filter's client has not heard of.
+struct News {
+    next: u64,
+    /// The last blocks that it has heard of.
+    told: VecDeque<(u64, B256)>,
+}
+
+impl From<u64> for News {
+    fn from(next: u64) -> Self {
+        Self { next, told: VecDeque::new() }
+    }
+}
+
+impl News {
+    /// First and last block since the last poll. On a development chain that went back, what is new
+    /// begins where its way parted from the one that was told.
+    fn range(&mut self, context: &Context) -> Result<(u64, u64), RpcError> {
+        while let Some((number, hash)) = self.told.back().copied() {
+            if context.chain.block_hash(number)? == Some(hash) {
+                break;
+            }
+            self.next = self.next.min(number);
+            self.told.pop_back();
+        }
+        let latest = context.chain.tags().latest;
+        self.next = self.next.min(latest + 1);
+        Ok((self.next, latest))
+    }
+
+    /// The client has heard of all blocks up to `to`.
+    fn told(&mut self, context: &Context, to: u64) -> Result<(), RpcError> {
+        for number in self.next.max((to + 1).saturating_sub(TOLD_MAX))..=to {
+            self.told.extend(context.chain.block_hash(number)?.map(|hash| (number, hash)));
+        }
+        while self.told.len() as u64 > TOLD_MAX {
+            self.told.pop_front();
+        }
+        self.next = to + 1;
+        Ok(())
+    }
 }
 
 fn block_hashes(context: &Context, from: u64, to: u64) -> Result<Vec<B256>, RpcError> {

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::jovay::SequencerApi;
 use crate::params::Params;
 use crate::{Context, RpcError};
 
@@ -212,7 +213,7 @@ fn sync<T: Serialize + 'static>(
     Arc::new(move |context, params| to_answer(&handler(context, params)?))
 }
 
-fn to_answer<T: Serialize>(value: &T) -> Answer {
+pub(crate) fn to_answer<T: Serialize>(value: &T) -> Answer {
     to_raw_value(value).map_err(RpcError::internal)
 }
 
@@ -227,6 +228,15 @@ impl Registry {
     pub fn new(dev: bool) -> Self {
         let methods = all(dev).into_iter().map(|method| (method.name, Arc::new(method))).collect();
         Self { methods: Arc::new(methods) }
+    }
+
+    /// The same for a node that makes no batches: what needs them is asked of `sequencer`.
+    pub fn following(self, sequencer: &Arc<dyn SequencerApi>) -> Self {
+        let asking = |method: &Arc<Method>| {
+            let method = crate::jovay::forwarded(Method::clone(method), sequencer);
+            (method.name, Arc::new(method))
+        };
+        Self { methods: Arc::new(self.methods.values().map(asking).collect()) }
     }
 
     /// The method with this name.
@@ -248,6 +258,7 @@ fn all(dev: bool) -> Vec<Method> {
     methods.extend(crate::call::methods());
     methods.extend(crate::debug::methods());
     methods.extend(crate::eth::methods());
+    methods.extend(crate::jovay::methods());
     methods.extend(crate::ots::methods());
     methods.extend(crate::simulate::methods());
     methods.extend(crate::trace::methods());

@@ -1,6 +1,6 @@
 //! `eth_subscribe`: what a WebSocket client is told without asking.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -24,6 +24,9 @@ use crate::params::Params;
 use crate::registry::Answer;
 use crate::render::{RpcHeader, RpcLog, RpcTransaction};
 use crate::{Context, RpcError};
+
+/// Blocks with logs that one subscription can take back.
+const TAKEN_BACK_MAX: usize = 64;
 
 /// What goes out on a WebSocket. Whoever finds it full waits; the writer ends the connection of
 /// a client that does not read.
@@ -160,6 +163,16 @@ impl Sink {
         self.outgoing.send(text.into()).await.map_err(|_| Gone)
     }
 
+    /// Tells of the logs of a block that the chain has taken back.
+    async fn tell_removed(&self, filter: &LogFilter, outcome: &SealOutcome) -> Result<(), Gone> {
+        for (log, shown) in RpcLog::of_block(&outcome.block, &outcome.receipts) {
+            if filter.matches(log) {
+                self.notify(&shown.removed()).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn tell_block(&self, kind: &Kind, outcome: &SealOutcome) -> Result<(), Gone> {
         match kind {
             Kind::NewHeads => {
@@ -208,22 +221,56 @@ async fn follow_blocks(
     sink: &Sink,
 ) -> Result<Infallible, Gone> {
     let mut next = None;
+    let mut told = VecDeque::new();
     loop {
         match blocks.recv().await {
             Ok(outcome) => {
                 let number = outcome.block.number();
+                take_back(&mut told, number, kind, sink).await?;
                 for missed in next.unwrap_or(number)..number {
                     if let Some(missed) = read_outcome(context, missed) {
                         sink.tell_block(kind, &missed).await?;
+                        remember(&mut told, missed, kind);
                     }
                 }
                 sink.tell_block(kind, &outcome).await?;
+                remember(&mut told, outcome, kind);
                 next = Some(number + 1);
             }
             Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return Err(Gone),
         }
     }
+}
+
+/// A chain that goes back, by a reorg or to a snapshot, publishes a block number again: what was
+/// told of the old blocks from there on is taken back, the last block first.
+async fn take_back(
+    told: &mut VecDeque<SealOutcome>,
+    number: u64,
+    kind: &Kind,
+    sink: &Sink,
+) -> Result<(), Gone> {
+    let Kind::Logs(filter) = kind else { return Ok(()) };
+    while let Some(last) = told.pop_back_if(|last| last.block.number() >= number) {
+        sink.tell_removed(filter, &last).await?;
+    }
+    Ok(())
+}
+
+/// Keeps a block of which logs have been told.
+fn remember(told: &mut VecDeque<SealOutcome>, outcome: SealOutcome, kind: &Kind) {
+    let Kind::Logs(filter) = kind else { return };
+    let has_logs = |outcome: &SealOutcome| {
+        RpcLog::of_block(&outcome.block, &outcome.receipts).any(|(log, _)| filter.matches(log))
+    };
+    if !has_logs(&outcome) {
+        return;
+    }
+    if told.len() >= TAKEN_BACK_MAX {
+        told.pop_front();
+    }
+    told.push_back(outcome);
 }
 
 fn read_outcome(context: &Context, number: u64) -> Option<SealOutcome> {
