@@ -12,8 +12,11 @@ const LAYERS: &[&[&str]] = &[
     &["jovay-state"],
     &["jovay-evm"],
     &["jovay-storage", "jovay-da"],
-    &["jovay-sequencer", "jovay-rpc", "jovay-conformance", "jovay-bench"],
+    &["jovay-sequencer", "jovay-rpc", "jovay-l1", "jovay-conformance", "jovay-bench"],
+    &["jovay-deploy", "jovay-derive", "jovay-rollup"],
     &["jovay-node"],
+    &["jovay-devl1"],
+    &["jovay-devnet"],
     &["jovay"],
 ];
 
@@ -22,10 +25,13 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("jovay-types", &["tokio", "axum", "hyper", "fjall"]),
     ("jovay-state", &["tokio", "axum", "hyper", "fjall"]),
     ("jovay-evm", &["tokio", "axum", "hyper", "fjall"]),
-    ("jovay-da", &["axum", "hyper", "fjall"]),
+    // The object store's S3 client brings hyper along, to `da` and to who uses it; no server.
+    ("jovay-da", &["axum", "fjall"]),
     ("jovay-storage", &["tokio", "axum", "hyper"]),
     ("jovay-rpc", &["fjall", "jovay-sequencer", "jovay-storage"]),
-    ("jovay-sequencer", &["fjall", "jovay-storage", "axum", "hyper"]),
+    ("jovay-sequencer", &["fjall", "jovay-storage", "axum"]),
+    ("jovay-l1", &["axum", "fjall", "jovay-sequencer", "jovay-rpc"]),
+    ("jovay-derive", &["axum", "jovay-sequencer", "jovay-rpc"]),
 ];
 
 fn metadata() -> Value {

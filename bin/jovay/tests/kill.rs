@@ -35,7 +35,7 @@ impl Drop for Killed {
 
 fn start(port: u16, args: &[&str]) -> Killed {
     let child = Command::new(env!("CARGO_BIN_EXE_jovay"))
-        .args(["dev", "--block-time", "0.03", "--heartbeat", "1", "--log", "warn"])
+        .args(["dev", "--no-l1", "--block-time", "0.03", "--heartbeat", "1", "--log", "warn"])
         .args(["--port", &port.to_string()])
         .args(args)
         .stdout(Stdio::null())
